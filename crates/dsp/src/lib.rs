@@ -1,0 +1,1 @@
+//! The audio lines: resampling, framing, playout.

@@ -1,0 +1,1 @@
+//! The proxy: keeps the key, relays the call.

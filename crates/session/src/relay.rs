@@ -1,0 +1,122 @@
+//! The proxy's half of a call.
+
+use crate::Moment;
+use bytes::Bytes;
+use core::time::Duration;
+use std::collections::VecDeque;
+use vivavoce_gemini::{ClientMessage, ServerMessage, Setup};
+use vivavoce_wire::message::{FromProxy, Hello, Upstream};
+use vivavoce_wire::trouble::Trouble;
+
+/// What a relay must know before it starts.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// Names the call in logs.
+    pub call: String,
+    /// The service's setup, as configured.
+    pub setup: Setup,
+    /// Who answers, for `ready`.
+    pub upstream: Upstream,
+    /// The service's silenceDurationMs: after this much silence it takes a turn as finished.
+    pub silence_duration: Duration,
+    /// Said to the model when the call is up, so that it speaks first.
+    pub greeting: Option<String>,
+    /// The largest frame taken from a phone.
+    pub max_frame_bytes: u32,
+    /// How long a phone may take to say hello.
+    pub hello_deadline: Duration,
+    /// How long the service may take to answer the setup.
+    pub setup_deadline: Duration,
+}
+
+/// One thing that happened to a relay.
+#[derive(Clone, Debug)]
+pub enum RelayInput {
+    /// The phone's socket is open; comes first, and starts the clock of the hello.
+    PhoneOpen,
+    /// A text frame from the phone.
+    PhoneText(String),
+    /// A binary frame from the phone.
+    PhoneBinary(Bytes),
+    /// The phone's socket is gone.
+    PhoneClosed,
+    /// The guard's verdict on a hello that was put to it by [`RelayOutput::Admit`].
+    Admission(Result<(), Trouble>),
+    /// The service's socket is open.
+    ServiceOpen,
+    /// The service spoke.
+    Service(Box<ServerMessage>),
+    /// The service's socket is gone, or never opened (code 1006, or the HTTP status in the reason).
+    ServiceClosed {
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
+    /// The process is going down.
+    Shutdown,
+    /// The moment asked for has come.
+    Timeout,
+}
+
+/// One thing that the relay wants done.
+#[derive(Clone, Debug)]
+pub enum RelayOutput {
+    /// Judge this hello and answer by [`RelayInput::Admission`].
+    Admit(Box<Hello>),
+    /// Open a socket to the service.
+    OpenService,
+    /// Send the service a message.
+    ToService(Box<ClientMessage>),
+    /// Send the service audio; the shell resamples to 16 kHz where the rate is another.
+    Uplink {
+        /// PCM as the phone sent it, or zeros.
+        pcm: Bytes,
+        /// Its rate.
+        rate_hz: u32,
+    },
+    /// Close the service's socket.
+    CloseService,
+    /// Send the phone a text frame.
+    ToPhone(FromProxy),
+    /// Send the phone a binary frame.
+    ToPhoneAudio(Bytes),
+    /// Close the phone's socket.
+    ClosePhone {
+        /// With this code.
+        code: u16,
+        /// And this reason, at most 123 bytes.
+        reason: String,
+    },
+    /// Nothing more; wake me then.
+    Timeout(Option<Moment>),
+}
+
+/// The proxy's half of a call.
+#[derive(Debug)]
+pub struct Relay {
+    config: RelayConfig,
+    queue: VecDeque<RelayOutput>,
+}
+
+impl Relay {
+    /// A relay for one socket of one phone.
+    pub fn new(config: RelayConfig) -> Self {
+        Self { config, queue: VecDeque::new() }
+    }
+
+    /// Takes in one thing that happened at `now`.
+    pub fn handle(&mut self, input: RelayInput, now: Moment) {
+        let _ = (input, now, &self.config);
+    }
+
+    /// The next thing to do; `Timeout` comes last, so drain until then.
+    pub fn poll(&mut self) -> RelayOutput {
+        self.queue.pop_front().unwrap_or(RelayOutput::Timeout(None))
+    }
+
+    /// Whether the call is over and the shell may drop everything.
+    pub fn is_over(&self) -> bool {
+        false
+    }
+}

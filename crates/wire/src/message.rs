@@ -1,0 +1,273 @@
+//! Everything but sound: JSON objects with a `type`, one a text frame.
+//!
+//! Readers ignore fields that they do not know; a `type` they do not know is an error for the
+//! proxy and is skipped by clients, so that newer proxies may say more.
+
+use crate::trouble::Trouble;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// What a client says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromClient {
+    /// The first word of every connection.
+    Hello(Hello),
+    /// Something typed, to be answered like something said.
+    Text {
+        /// What was typed.
+        text: String,
+    },
+    /// The microphone was switched off or on again; no audio is sent while it is off.
+    Mute {
+        /// Off?
+        muted: bool,
+    },
+    /// What the client's own ear says: somebody began or stopped speaking.
+    Activity {
+        /// Began?
+        speaking: bool,
+    },
+    /// No more audio for the time being: the proxy closes the user's turn. More may follow later.
+    AudioEnd,
+    /// How much of a turn has become audible; the cumulative count never falls.
+    Heard {
+        /// The turn.
+        epoch: u32,
+        /// 24 kHz samples of the turn that have been heard.
+        samples: u64,
+    },
+    /// Result of a function that the page runs.
+    ToolResult {
+        /// The call's id.
+        id: String,
+        /// What came of it: any JSON object.
+        result: serde_json::Value,
+    },
+    /// Are you there? Answered by `pong` with the same number.
+    Ping {
+        /// Any number.
+        id: u64,
+    },
+    /// Answer to a `ping`.
+    Pong {
+        /// The ping's number.
+        id: u64,
+    },
+    /// The person hangs up.
+    Bye,
+}
+
+/// How a client introduces itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// What the microphone will sound like.
+    pub audio: Uplink,
+    /// The session ticket, where the proxy demands one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Name and version of the client, for the proxy's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Whether the proxy may nudge the model to speak first, if its config says so. Default yes.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub greeting: bool,
+}
+
+/// What the client's audio frames hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uplink {
+    /// Samples a second, 8 000 to 48 000.
+    pub rate_hz: u32,
+    /// How they are packed.
+    #[serde(default)]
+    pub codec: CodecName,
+}
+
+/// A codec's name in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodecName {
+    /// Signed 16 bit, little-endian, mono.
+    #[default]
+    Pcm,
+}
+
+/// What the proxy says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromProxy {
+    /// The service listens; everything sent since `hello` has been kept and goes first.
+    Ready(Ready),
+    /// What was heard of the user, to be appended.
+    UserTranscript {
+        /// The piece, spaces included.
+        text: String,
+        /// Whether it closes the user's sentence.
+        #[serde(default, skip_serializing_if = "is_no")]
+        done: bool,
+    },
+    /// What the model says, to be appended; it may run ahead of the audio.
+    ModelTranscript {
+        /// The turn it belongs to.
+        epoch: u32,
+        /// The piece, spaces included.
+        text: String,
+    },
+    /// A turn of the model began, was fully sent, was cut off, or is over.
+    Turn {
+        /// Its number.
+        epoch: u32,
+        /// What became of it.
+        state: TurnState,
+        /// 24 kHz samples sent of it so far.
+        samples: u64,
+        /// The service's own reason for ending it, where it gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The service noticed that the user began or stopped speaking.
+    Activity {
+        /// Began?
+        speaking: bool,
+    },
+    /// A function was asked for, is running, or came to its end.
+    Tool {
+        /// The call's id.
+        id: String,
+        /// The function.
+        name: String,
+        /// What became of it.
+        state: ToolState,
+        /// Its arguments, for functions that the page runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arguments: Option<serde_json::Value>,
+    },
+    /// Something went wrong; where it ends the call, the socket closes next.
+    Error {
+        /// What, and what to do.
+        error: Trouble,
+    },
+    /// Are you there? Answered by `pong` with the same number.
+    Ping {
+        /// Any number.
+        id: u64,
+    },
+    /// Answer to a `ping`.
+    Pong {
+        /// The ping's number.
+        id: u64,
+    },
+    /// The call is over; the socket closes next.
+    Bye {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// What the client may count on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The call's id: names it in logs, opens nothing.
+    pub call: String,
+    /// Who answers.
+    pub upstream: Upstream,
+    /// The model's name.
+    pub model: String,
+    /// Rate of the model's audio frames: 24 000.
+    pub rate_hz: u32,
+    /// The largest frame that the proxy takes, in bytes.
+    pub max_frame_bytes: u32,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upstream {
+    /// Gemini Live.
+    Gemini,
+    /// The built-in simulator: nobody, pleasantly.
+    Simulator,
+}
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnState {
+    /// Its first piece follows.
+    Started,
+    /// All of its audio has been sent: play what is there without waiting for more.
+    Generated,
+    /// Cut off by the user: let this and every older turn fall silent.
+    Interrupted,
+    /// Over.
+    Complete,
+}
+
+/// What became of a function call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolState {
+    /// The model asked for it.
+    Called,
+    /// It was answered.
+    Done,
+    /// It failed; the model was told.
+    Failed,
+    /// The service took it back.
+    Cancelled,
+}
+
+impl FromClient {
+    /// Reads one text frame.
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub fn decode(text: &str) -> Result<Self, MessageError> {
+        serde_json::from_str(text).map_err(|error| MessageError(error.to_string()))
+    }
+
+    /// The message as a text frame.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("messages hold nothing that JSON cannot")
+    }
+}
+
+impl FromProxy {
+    /// Reads one text frame.
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub fn decode(text: &str) -> Result<Self, MessageError> {
+        serde_json::from_str(text).map_err(|error| MessageError(error.to_string()))
+    }
+
+    /// The message as a text frame.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("messages hold nothing that JSON cannot")
+    }
+}
+
+/// Why a text frame is no message: what was expected and what was found, from the parser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageError(String);
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected a JSON object of vivavoce.v1: {}", self.0)
+    }
+}
+
+impl std::error::Error for MessageError {}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+const fn is_no(flag: &bool) -> bool {
+    !*flag
+}

@@ -1,0 +1,1 @@
+//! The audio lines behind a C door.
