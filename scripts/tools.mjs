@@ -61,9 +61,18 @@ function plainRust(channel) {
 async function compiled(program, crate, version) {
   const found = ask(program, '--version')?.match(/\d+\.\d+\.\d+/)?.[0]
   if (found === version) return
-  await step(`${program} ${version}, compiled once, takes a few minutes`, tell => run('cargo',
-    ['install', crate, '--version', version, '--locked', '--force', '--root', TOOLS],
-    { env: { CARGO_TARGET_DIR: join(TOOLS, 'build'), ...HASTY }, onLine: tell }))
+  await step(`${program} ${version}, compiled once, takes a few minutes`, async tell => {
+    const install = (...how) => run('cargo',
+      ['install', crate, '--version', version, ...how, '--force', '--root', TOOLS],
+      { env: { CARGO_TARGET_DIR: join(TOOLS, 'build'), ...HASTY }, onLine: tell })
+    try {
+      await install('--locked')
+    } catch (error) {
+      // A lock file can name a release that was yanked since, or that a mirror has not got yet.
+      if (!error.output.includes('failed to select a version')) throw error
+      await install()
+    }
+  })
 }
 
 const WASM = 'wasm32-unknown-unknown'
