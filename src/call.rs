@@ -1,0 +1,287 @@
+//! One call: the loop around the `Client` machine, and what JavaScript sees of it.
+
+use crate::clock::now;
+use crate::fault::Fault;
+use crate::player::Player;
+use crate::recorder::Recorder;
+use crate::socket::{Socket, SocketEvent};
+use crate::timer::Timer;
+use bytes::Bytes;
+use core::cell::RefCell;
+use core::time::Duration;
+use js_sys::Function;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use vivavoce_session::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput};
+use vivavoce_wire::SPEECH_RATE_HZ;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::MessagePort;
+
+/// A call, from the tap to the end. Freeing it closes its socket and its ports.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Call {
+    desk: Rc<Desk>,
+}
+
+#[wasm_bindgen]
+impl Call {
+    /// A call that has not started. `url` is absolute (`ws:` or `wss:`); `tell` gets every event as an object
+    /// with a `type`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        url: String,
+        ticket: Option<String>,
+        client: Option<String>,
+        greeting: bool,
+        tell: Function,
+    ) -> Self {
+        let config = ClientConfig {
+            url,
+            ticket,
+            client,
+            uplink_rate_hz: SPEECH_RATE_HZ,
+            greeting,
+            early_audio: EARLY_AUDIO,
+            seed: (js_sys::Math::random() * SEEDS) as u64,
+        };
+        Self { desk: Desk::new(Client::new(config), tell) }
+    }
+
+    /// The person tapped: call.
+    pub fn start(&self) {
+        self.desk.take(ClientInput::Start);
+    }
+
+    /// The person hangs up; an `ended` event follows.
+    #[wasm_bindgen(js_name = hangUp)]
+    pub fn hang_up(&self) {
+        self.desk.take(ClientInput::HangUp);
+    }
+
+    /// The person switches the microphone off or on.
+    pub fn mute(&self, muted: bool) {
+        self.desk.take(ClientInput::Mute(muted));
+    }
+
+    /// The person typed.
+    pub fn say(&self, text: String) {
+        self.desk.take(ClientInput::Text(text));
+    }
+
+    /// From here on the microphone comes from this port, to which a recorder is linked.
+    pub fn listen(&self, recorder: MessagePort) {
+        let desk = Rc::downgrade(&self.desk);
+        let recorder =
+            Recorder::open(recorder, move |frame| tell_desk(&desk, ClientInput::Microphone(frame)));
+        self.desk.shell.borrow_mut().recorder = Some(recorder);
+    }
+
+    /// From here on the model's voice goes to this port, to which a player is linked.
+    #[wasm_bindgen(js_name = playTo)]
+    pub fn play_to(&self, player: MessagePort) {
+        let desk = Rc::downgrade(&self.desk);
+        let player = Player::open(player, move |report| tell_desk(&desk, ClientInput::Player(report)));
+        self.desk.shell.borrow_mut().attach(player);
+    }
+}
+
+/// Where everything that happens to a call arrives, one thing after the other.
+#[derive(Debug)]
+struct Desk {
+    inbox: RefCell<VecDeque<ClientInput>>,
+    shell: RefCell<Shell>,
+}
+
+impl Desk {
+    fn new(client: Client, tell: Function) -> Rc<Self> {
+        Rc::new_cyclic(|desk| Self {
+            inbox: RefCell::default(),
+            shell: RefCell::new(Shell::new(client, tell, desk.clone())),
+        })
+    }
+
+    /// Handles `input` now, or, when called from within, right after what is being handled.
+    fn take(&self, input: ClientInput) {
+        self.inbox.borrow_mut().push_back(input);
+        let Ok(mut shell) = self.shell.try_borrow_mut() else { return };
+        loop {
+            // The borrow must not last through `handle`, which may put more in.
+            let Some(input) = self.inbox.borrow_mut().pop_front() else { return };
+            shell.handle(input);
+        }
+    }
+}
+
+/// Says it to the desk, if the call is still there.
+fn tell_desk(desk: &Weak<Desk>, input: ClientInput) {
+    if let Some(desk) = desk.upgrade() {
+        desk.take(input);
+    }
+}
+
+/// The machine, and the outside things that it moves.
+#[derive(Debug)]
+struct Shell {
+    client: Client,
+    socket: Option<Socket>,
+    recorder: Option<Recorder>,
+    player: Option<Player>,
+    /// What the player is to do as soon as there is one; the proxy's credit bounds it.
+    unplayed: VecDeque<Deed>,
+    timer: Timer,
+    tell: Function,
+    desk: Weak<Desk>,
+}
+
+/// What a player can do.
+#[derive(Debug)]
+enum Deed {
+    Play { epoch: u32, position: u64, pcm: Bytes },
+    End { epoch: u32, samples: u64 },
+    Flush { epoch: u32 },
+}
+
+impl Shell {
+    fn new(client: Client, tell: Function, desk: Weak<Desk>) -> Self {
+        let (socket, recorder, player) = (None, None, None);
+        Self { client, socket, recorder, player, unplayed: VecDeque::new(), timer: Timer::new(), tell, desk }
+    }
+
+    fn handle(&mut self, input: ClientInput) {
+        if matches!(input, ClientInput::SocketClosed { .. }) {
+            self.socket = None;
+        }
+        self.client.handle(input, now());
+        while let Some(output) = self.next() {
+            self.act(output);
+        }
+        self.give_up_a_dead_line();
+    }
+
+    /// What the machine wants done next; none if it only wants to be woken, which is then arranged.
+    fn next(&mut self) -> Option<ClientOutput> {
+        let output = self.client.poll();
+        let ClientOutput::Timeout(due) = output else { return Some(output) };
+        let desk = self.desk.clone();
+        self.timer.set(due, now(), move || wake(&desk));
+        None
+    }
+
+    fn act(&mut self, output: ClientOutput) {
+        match output {
+            ClientOutput::Open { url } => self.open(&url),
+            ClientOutput::SendText(text) => self.send(|socket| socket.send_text(&text)),
+            ClientOutput::SendBinary(bytes) => self.send(|socket| socket.send_binary(&bytes)),
+            ClientOutput::CloseSocket { code, reason } => self.close(code, &reason),
+            ClientOutput::Play { epoch, position, pcm } => self.play(Deed::Play { epoch, position, pcm }),
+            ClientOutput::EndTurn { epoch, samples } => self.play(Deed::End { epoch, samples }),
+            ClientOutput::Flush { epoch } => self.play(Deed::Flush { epoch }),
+            ClientOutput::Event(event) => self.tell(&event),
+            ClientOutput::Timeout(_) => {}
+        }
+    }
+
+    fn open(&mut self, url: &str) {
+        let desk = self.desk.clone();
+        match Socket::open(url, move |event| tell_desk(&desk, heard(event))) {
+            Ok(socket) => self.socket = Some(socket),
+            Err(fault) => self.lose_the_line(fault.to_string()),
+        }
+    }
+
+    fn send(&self, how: impl FnOnce(&Socket) -> Result<(), Fault>) {
+        // A frame that the socket does not take is lost with the socket, and `Closed` says so.
+        let _ = self.socket.as_ref().map(how);
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        if let Some(socket) = self.socket.take() {
+            socket.close(code, reason);
+        }
+    }
+
+    /// A network that dies takes minutes to say so, while the browser keeps every frame in memory.
+    fn give_up_a_dead_line(&mut self) {
+        if self.socket.as_ref().is_some_and(|socket| socket.buffered_bytes() > MOST_UNSENT_BYTES) {
+            self.lose_the_line("the network takes nothing".into());
+        }
+    }
+
+    fn lose_the_line(&mut self, reason: String) {
+        self.socket = None;
+        if let Some(desk) = self.desk.upgrade() {
+            desk.inbox.borrow_mut().push_back(ClientInput::SocketClosed { code: ABNORMAL, reason });
+        }
+    }
+
+    fn play(&mut self, deed: Deed) {
+        match &self.player {
+            Some(player) => deed.on(player),
+            None => self.unplayed.push_back(deed),
+        }
+    }
+
+    fn attach(&mut self, player: Player) {
+        for deed in self.unplayed.drain(..) {
+            deed.on(&player);
+        }
+        self.player = Some(player);
+    }
+
+    fn tell(&self, event: &ClientEvent) {
+        // Events are plain words and numbers, and the listener is ours: neither step can fail.
+        if let Ok(event) = to_js(event) {
+            let _ = self.tell.call1(&JsValue::NULL, &event);
+        }
+    }
+}
+
+impl Deed {
+    fn on(self, player: &Player) {
+        match self {
+            Self::Play { epoch, position, pcm } => player.play(epoch, position, &pcm),
+            Self::End { epoch, samples } => player.end(epoch, samples),
+            Self::Flush { epoch } => player.flush(epoch),
+        }
+    }
+}
+
+/// An event as JavaScript gets it: a plain object, absent things as `null`.
+///
+/// # Errors
+/// If a field has no counterpart in JavaScript.
+pub fn to_js(event: &ClientEvent) -> Result<JsValue, serde_wasm_bindgen::Error> {
+    event.serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+}
+
+fn wake(desk: &Weak<Desk>) {
+    let Some(desk) = desk.upgrade() else { return };
+    if let Ok(mut shell) = desk.shell.try_borrow_mut() {
+        shell.timer.rang();
+    }
+    desk.take(ClientInput::Timeout);
+}
+
+fn heard(event: SocketEvent) -> ClientInput {
+    match event {
+        SocketEvent::Open => ClientInput::SocketOpen,
+        SocketEvent::Text(text) => ClientInput::SocketText(text),
+        SocketEvent::Binary(bytes) => ClientInput::SocketBinary(bytes),
+        SocketEvent::Closed { code, reason } => ClientInput::SocketClosed { code, reason },
+    }
+}
+
+/// What a caller says before anyone listens: longer than any phone takes to connect.
+const EARLY_AUDIO: Duration = Duration::from_secs(20);
+
+/// Some 8 s of microphone that have not left the device.
+const MOST_UNSENT_BYTES: u32 = 1 << 18;
+
+/// The close code of a socket that said no goodbye (RFC 6455, section 7.4.1).
+const ABNORMAL: u16 = 1006;
+
+/// Every whole number below this is a different `f64`.
+const SEEDS: f64 = (1_u64 << 53) as f64;
