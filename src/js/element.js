@@ -1,0 +1,313 @@
+import { VivaVoce } from './call.js'
+import { Captions } from './element/captions.js'
+import { Figure } from './element/figure.js'
+import { STYLE } from './element/style.js'
+import { wordsFor } from './element/words.js'
+
+/**
+ * `<viva-voce url="wss://…/ws">`: a spoken conversation as one screen that fills its box.
+ *
+ * Attributes: `url` (the proxy), `upstream` and `model` (who will answer, if known before the call), `scheme`
+ * (`light` or `dark`; else the system decides), `lang`. The attribute `state` tells the state of the call.
+ * Every event of the call is dispatched on the element too, with the same `detail`; `wanted` asks for a missing `url`:
+ * once it is set, the call begins.
+ */
+export class VivaVoceElement extends HTMLElement {
+  static observedAttributes = ['url', 'upstream', 'model']
+
+  /** Further options for each call (`ticket`, `audio`, `greeting`, `client`); see `VivaVoce`. */
+  options = {}
+
+  #call
+  #state = 'idle'
+  #muted = false
+  #isOver = false
+  #reason = ''
+  #tool = ''
+  #isWanted = false
+  #typed = []
+  #typedCount = 0
+  #names
+  #words
+  #parts
+  #captions
+  #figure
+  #listening
+
+  /** Makes the element known to the page under `name`. */
+  static define(name = 'viva-voce') {
+    if (!customElements.get(name)) customElements.define(name, this)
+  }
+
+  constructor() {
+    super()
+    this.#words = wordsFor(this.lang, document.documentElement.lang, ...navigator.languages)
+    this.#names = { user: this.#words.you, model: this.#words.gemini }
+    const root = this.attachShadow({ mode: 'open' })
+    dress(root)
+    root.append(furnish(this.#words))
+    this.#parts = Object.fromEntries([...root.querySelectorAll('[part]')].map((part) => [part.part[0], part]))
+    this.#captions = new Captions({
+      list: this.#parts.list, scroller: this.#parts.log, latest: this.#parts.latest, names: this.#names, cut: this.#words.cut,
+    })
+    this.#figure = new Figure(this.#parts.figure)
+    this.#wire()
+  }
+
+  connectedCallback() {
+    this.#listening = new AbortController()
+    document.addEventListener('keydown', (event) => this.#key(event), { signal: this.#listening.signal })
+    this.#figure.start()
+    this.#show()
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort()
+    this.#figure.stop()
+    this.#call?.stop()
+  }
+
+  attributeChangedCallback(name) {
+    if (name === 'url' && this.url && !this.isLive) this.#call = undefined
+    if (name === 'url' && this.url && this.#isWanted) this.start()
+    this.#show()
+  }
+
+  /** Where the proxy listens. */
+  get url() {
+    return this.getAttribute('url')
+  }
+
+  set url(url) {
+    this.setAttribute('url', url)
+  }
+
+  /** The call beneath, once there was one. */
+  get call() {
+    return this.#call
+  }
+
+  /** Whether a call is on, or on its way. */
+  get isLive() {
+    return this.#state !== 'idle'
+  }
+
+  /** Calls. Must run inside the handler of a tap or a key, without anything awaited before. */
+  start() {
+    this.complain('')
+    this.#isOver = false
+    this.#isWanted = !this.url
+    this.#state = 'connecting'
+    if (this.url) {
+      this.#call ??= this.#open()
+      this.#call.start()
+      for (const text of this.#typed.splice(0)) this.#call.say(text)
+    } else {
+      this.dispatchEvent(new CustomEvent('wanted'))
+    }
+    this.#show()
+  }
+
+  /** Hangs up. */
+  stop() {
+    this.#isWanted = false
+    this.#call?.stop()
+    if (!this.#call) this.#end('')
+  }
+
+  /** Shows what went wrong: `message`, else what the screen itself has to say of `code`; nothing clears it. */
+  complain(code, message = '') {
+    const { trouble } = this.#words
+    this.#parts.trouble.textContent = code ? message || trouble[code] || trouble.unknown : ''
+    this.#parts.alert.hidden = !code
+  }
+
+  #open() {
+    const call = new VivaVoce({ url: this.url, client: 'viva-voce', ...this.options })
+    for (const type of EVENTS) {
+      call.addEventListener(type, ({ detail }) => {
+        if (call !== this.#call) return
+        this.#take(type, detail)
+        this.dispatchEvent(new CustomEvent(type, { detail }))
+      })
+    }
+    return call
+  }
+
+  /** Takes in one event of the call. */
+  #take(type, detail) {
+    switch (type) {
+      case 'level': return this.#figure.hear(detail)
+      case 'caption': this.#captions.append(detail.who, detail.epoch, detail.text); break
+      case 'caption_end': this.#announce(this.#captions.end(detail.who, detail.epoch, detail.cut), detail.who); break
+      case 'state': this.#enter(detail.state); break
+      case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
+      case 'muted': this.#muted = detail.muted; break
+      case 'tool': this.#tool = detail.state === 'called' ? detail.name : ''; break
+      case 'error': this.complain(detail.code || 'unknown', detail.message); break
+      case 'ended': this.#end(detail.reason); break
+    }
+    this.#show()
+  }
+
+  #enter(state) {
+    const was = this.#state
+    this.#state = state
+    const isTurn = (one) => one === 'listening' || one === 'speaking'
+    if (state !== was && state !== 'idle' && !(isTurn(state) && isTurn(was))) this.#announce(this.#words.state[state])
+  }
+
+  #end(reason) {
+    this.#state = 'idle'
+    this.#isOver = true
+    this.#reason = reason ?? ''
+    this.#tool = ''
+    this.#captions.endAll()
+    this.#announce(`${this.#words.state.ended}. ${this.#reason}`)
+    this.#show()
+  }
+
+  #say(text) {
+    if (!this.isLive) this.start()
+    const epoch = `typed ${this.#typedCount += 1}`
+    this.#captions.append('user', epoch, text)
+    this.#captions.end('user', epoch, false)
+    this.#captions.follow()
+    if (this.url) this.#call.say(text)
+    else this.#typed.push(text)
+    this.#show()
+  }
+
+  #mute() {
+    this.#muted = !this.#muted
+    if (this.#call) this.#call.muted = this.#muted
+    this.#show()
+  }
+
+  #wire() {
+    const { talk, mute, desk, text, dismiss } = this.#parts
+    talk.onclick = () => (this.isLive ? this.stop() : this.start())
+    mute.onclick = () => this.#mute()
+    dismiss.onclick = () => {
+      this.complain('')
+      talk.focus()
+    }
+    desk.onsubmit = (event) => {
+      event.preventDefault()
+      const words = text.value.trim()
+      text.value = ''
+      if (words) this.#say(words)
+    }
+  }
+
+  /** Escape hangs up and M mutes, wherever the focus is, unless it is elsewhere in a larger page. */
+  #key(event) {
+    const path = event.composedPath()
+    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.target !== document.body && !path.includes(this)) return
+    if (event.key === 'Escape' && this.isLive) this.stop()
+    if (event.key.toLowerCase() === 'm' && !event.repeat && path[0] !== this.#parts.text) this.#mute()
+  }
+
+  #show() {
+    const { room, talk, label, mute, state, hint, who } = this.#parts
+    const words = this.#words
+    const name = this.#state === 'idle' && this.#isOver ? 'ended' : this.#state
+    const upstream = this.getAttribute('upstream')
+    if (this.getAttribute('state') !== name) this.setAttribute('state', name)
+    this.#figure.state = name
+    this.#names.model = upstream === 'simulator' ? words.echo : words.gemini
+    room.classList.toggle('live', this.isLive)
+    room.classList.toggle('talked', !this.#captions.isEmpty)
+    write(label, this.isLive ? words.stop : words.talk)
+    write(state, words.state[name])
+    write(hint, this.#hint(name))
+    write(who, upstream === 'simulator' ? words.simulator : (this.getAttribute('model') ?? '').replace(/^models\//, ''))
+    mute.setAttribute('aria-pressed', this.#muted)
+    talk.setAttribute('aria-describedby', 'state')
+  }
+
+  #hint(name) {
+    const { hint } = this.#words
+    if (name === 'ended') return this.#reason || hint.ended
+    if (name !== 'listening' && name !== 'speaking') return hint[name]
+    if (this.#tool) return hint.tool(this.#tool)
+    return this.#muted ? hint.muted : hint[name]
+  }
+
+  /** Tells a screen reader, when it has time. */
+  #announce(text, who) {
+    if (!text) return
+    const line = document.createElement('p')
+    line.textContent = who ? `${this.#names[who]}: ${text}` : text
+    const { said } = this.#parts
+    said.append(line)
+    while (said.childElementCount > 3) said.firstChild.remove()
+  }
+}
+
+/** The events of a call that the screen shows and passes on. */
+const EVENTS = ['state', 'ready', 'caption', 'caption_end', 'tool', 'muted', 'error', 'ended', 'level']
+
+/** Sets a text only where it changed, so that nothing is read out twice. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+/** Gives the shadow its style, without an inline style where the browser can (a strict policy forbids those). */
+function dress(root) {
+  if ('adoptedStyleSheets' in root) {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(STYLE)
+    root.adoptedStyleSheets = [sheet]
+    return
+  }
+  const style = document.createElement('style')
+  style.textContent = STYLE
+  root.append(style)
+}
+
+/** The furniture of the screen. `words` are ours, so they may stand in markup. */
+function furnish(words) {
+  const template = document.createElement('template')
+  template.innerHTML = `
+<div class="room" part="room" lang="${words.lang}">
+  <header>
+    <slot name="name"><p class="name">${words.name}</p></slot>
+    <p class="who" part="who"></p>
+  </header>
+  <div role="alert"><div class="alert" part="alert" hidden>
+    <p part="trouble"></p>
+    <button type="button" part="dismiss" aria-label="${words.dismiss}"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 7l10 10M17 7 7 17"/></svg></button>
+  </div></div>
+  <main>
+    <div class="stage">
+      <div class="figure">
+        <canvas part="figure" aria-hidden="true"></canvas>
+        <button type="button" class="talk" part="talk">
+          <svg class="go" viewBox="0 0 24 24" aria-hidden="true"><rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/></svg>
+          <svg class="stop" viewBox="0 0 24 24" aria-hidden="true"><rect x="7" y="7" width="10" height="10" rx="1.5"/></svg>
+          <span part="label"></span>
+        </button>
+      </div>
+      <p class="state" part="state" id="state"></p>
+      <p class="hint" part="hint"></p>
+    </div>
+    <div class="words">
+      <div class="log" part="log" role="log" aria-live="off" aria-label="${words.conversation}" tabindex="0"><ol part="list"></ol></div>
+      <button type="button" class="latest" part="latest" hidden>↓ ${words.latest}</button>
+    </div>
+  </main>
+  <form class="desk" part="desk">
+    <button type="button" class="mute" part="mute" aria-pressed="false" aria-label="${words.mute}" title="${words.mute} (M)">
+      <svg viewBox="0 0 24 24" aria-hidden="true"><rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/><path class="slash" d="M4 4l16 16"/></svg>
+    </button>
+    <div class="field">
+      <input part="text" aria-label="${words.text}" placeholder="${words.placeholder}" autocomplete="off" enterkeyhint="send" maxlength="4000">
+      <button class="send" part="send" aria-label="${words.send}"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 19V5M6 11l6-6 6 6"/></svg></button>
+    </div>
+  </form>
+  <div class="said" part="said" role="status" aria-live="polite"></div>
+</div>`
+  return template.content
+}

@@ -1,0 +1,58 @@
+/**
+ * What the screen says, by language. A further language is a further entry with the same keys;
+ * a key that it lacks is said in English.
+ */
+const WORDS = {
+  en: {
+    name: 'Viva Voce',
+    talk: 'Talk',
+    stop: 'Stop',
+    mute: 'Mute the microphone',
+    send: 'Send',
+    text: 'Type a message',
+    placeholder: 'Or type…',
+    latest: 'Latest',
+    conversation: 'Conversation',
+    dismiss: 'Dismiss',
+    simulator: 'Built-in simulator: it answers with your own voice',
+    you: 'You',
+    gemini: 'Gemini',
+    echo: 'Simulator',
+    cut: 'interrupted',
+    state: {
+      idle: 'Ready to talk',
+      connecting: 'Connecting…',
+      listening: 'Listening',
+      speaking: 'Speaking',
+      reconnecting: 'Reconnecting…',
+      ended: 'Call ended',
+    },
+    hint: {
+      idle: 'Tap, then speak. You can interrupt at any time.',
+      connecting: 'Allow the microphone if you are asked.',
+      listening: 'Go ahead.',
+      speaking: 'Interrupt whenever you like.',
+      reconnecting: 'The line dropped. What you say is kept.',
+      ended: 'Tap to talk again.',
+      muted: 'Your microphone is off.',
+      tool: (name) => `Working on it: ${name}`,
+    },
+    trouble: {
+      microphone_denied: 'The microphone was not allowed. Allow it in the settings of this page or app and tap again, or type.',
+      microphone_missing: 'No microphone was found. Connect one and tap again, or type.',
+      microphone_busy: 'Another app holds the microphone. End its call or recording and tap again, or type.',
+      insecure_page: 'This page was not opened over https, so it may not listen. Open it with an https:// address.',
+      no_audio_worklet: 'This browser is too old for live audio. Update it, or open the page in another one.',
+      proxy_unreachable: 'The other end cannot be reached. Check your connection and tap again.',
+      service_key: 'Gemini refused the key. Whoever runs this service has to set a valid one.',
+      config_missing: 'This page does not know whom to call: its config.json is missing or broken. Whoever runs it has to put one beside the page.',
+      unknown: 'Something went wrong. Tap to try again.',
+    },
+  },
+}
+
+/** The words of the first of `languages` (BCP 47 tags, preferred first) that is known, else the English ones. */
+export function wordsFor(...languages) {
+  const lang = languages.filter(Boolean).map((tag) => tag.toLowerCase().split('-')[0]).find((tag) => tag in WORDS) ?? 'en'
+  return { ...WORDS.en, ...WORDS[lang], lang }
+}
