@@ -1,0 +1,99 @@
+/** Where a call stands. */
+export type State = 'idle' | 'connecting' | 'listening' | 'speaking' | 'reconnecting'
+
+/** Who speaks. */
+export type Who = 'user' | 'model'
+
+/** A value, a promise of one, or a function that is asked for it at each call. */
+export type Asked<T> = T | Promise<T> | (() => T | Promise<T>)
+
+export interface VivaVoceOptions {
+  /** The proxy's socket: `ws:`, `wss:`, `http:` or `https:`, absolute or relative to the page. */
+  url: Asked<string | URL>
+  /** The session ticket, where the proxy demands one. */
+  ticket?: Asked<string | undefined>
+  /** Changes the constraints of the microphone; echo cancellation, noise suppression and gain control are on. */
+  audio?: MediaTrackConstraints
+  /** Whether the model may speak first, if the proxy is set up so. Default: true. */
+  greeting?: boolean
+  /** Name and version of this client, for the proxy's log. */
+  client?: string
+  /** Rate of the AudioContext in Hz; by default the device's own, which is best. */
+  sampleRate?: number
+  /** Telegram's `platform`, where the page knows it: makes the advice after a refused microphone fit. */
+  platform?: string
+}
+
+/** The `detail` of each event. */
+export interface VivaVoceEvents {
+  /** The call entered a state. */
+  state: { type: 'state', state: State }
+  /** Somebody answers. */
+  ready: { type: 'ready', call: string, upstream: 'gemini' | 'simulator', model: string }
+  /** Words, to be appended to the caption of `who` and `epoch`. */
+  caption: { type: 'caption', who: Who, epoch: number, text: string }
+  /** A caption is finished; `cut` if the user spoke over it. */
+  caption_end: { type: 'caption_end', who: Who, epoch: number, cut: boolean }
+  /** A function call came into a state. */
+  tool: { type: 'tool', id: string, name: string, state: 'called' | 'done' | 'failed' | 'cancelled' }
+  /** The microphone is off or on. */
+  muted: { type: 'muted', muted: boolean }
+  /** Something went wrong; `message` says to people what to do. Where it ends the call, `ended` follows. */
+  error: { type: 'error', code: string, message: string }
+  /** The call is over; `reason` is for people, and empty after hanging up. */
+  ended: { type: 'ended', reason: string }
+  /** How loud both voices are: root mean squares from 0 to 1, at most some twenty a second. */
+  level: { type: 'level', microphone: number, model: number }
+}
+
+/** A spoken conversation. */
+export class VivaVoce extends EventTarget {
+  /** Begins to download what a call needs, so that a tap need not wait for it. */
+  constructor(options: VivaVoceOptions)
+  /** Where the call stands. */
+  readonly state: State
+  /** Whether the microphone is off; may be set before a call as well. */
+  muted: boolean
+  /** Calls. Call it in the handler of a tap or a key, before any `await`. */
+  start(): void
+  /** Hangs up; `ended` follows at once. */
+  stop(): void
+  /** Says something in writing; false if no call is on. */
+  say(text: string): boolean
+  /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */
+  close(): void
+  addEventListener<K extends keyof VivaVoceEvents>(
+    type: K,
+    listener: (event: CustomEvent<VivaVoceEvents[K]>) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+}
+
+/** `<viva-voce url="…">`: a spoken conversation as one screen. It dispatches the events of its call. */
+export class VivaVoceElement extends HTMLElement {
+  /** Makes the element known to the page. */
+  static define(name?: string): void
+  /** Further options for each call. */
+  options: Partial<VivaVoceOptions>
+  /** The proxy's socket. */
+  url: string | null
+  /** The call beneath, once there was one. */
+  readonly call: VivaVoce | undefined
+  /** Whether a call is on, or on its way. */
+  readonly isLive: boolean
+  /** Calls; see {@link VivaVoce.start}. */
+  start(): void
+  /** Hangs up. */
+  stop(): void
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'viva-voce': VivaVoceElement
+  }
+}

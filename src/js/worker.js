@@ -1,0 +1,46 @@
+// The thread of the call: the socket and the machine that decides, in WebAssembly. It only passes on.
+
+import init, { Call } from '../../pkg/vivavoce.js'
+
+const ready = init({ module_or_path: new URL('../../pkg/vivavoce_bg.wasm', import.meta.url) })
+ready.catch((error) => postMessage({ type: 'unloaded', message: String(error) }))
+
+/** The call, and the number by which the page knows it. */
+let call
+let current
+
+const deeds = {
+  start({ number, url, ticket, client, greeting, muted }) {
+    call?.free()
+    current = number
+    const own = call = new Call(url, ticket, client, greeting, (event) => {
+      postMessage({ type: 'event', number, event })
+      if (event.type === 'ended') queueMicrotask(() => end(own))
+    })
+    if (muted) own.mute(true)
+    own.start()
+  },
+  listen: ({ port }) => call.listen(port),
+  play: ({ port }) => call.playTo(port),
+  mute: ({ muted }) => call.mute(muted),
+  say: ({ text }) => call.say(text),
+  stop: () => call.hangUp(),
+}
+
+// Each waits for the same promise, so they stay in order.
+onmessage = ({ data }) => ready.then(() => act(data), () => {})
+
+// What a promise swallows, the page must hear as well.
+onunhandledrejection = ({ reason }) => postMessage({ type: 'broken', message: String(reason) })
+
+function act(message) {
+  if (message.type === 'start' || (call && message.number === current)) deeds[message.type](message)
+  else message.port?.close()
+}
+
+/** Lets go of a call that is over. */
+function end(over) {
+  if (call !== over) return
+  call = undefined
+  over.free()
+}
