@@ -1,6 +1,8 @@
 //! The audio lines: what stands between a sound card and the network, sample by sample.
 //!
-//! - [`resampler`]: any sample rate to any other, by a polyphase filter.
+//! - [`recorder`]: microphone at any rate → frames of 16 kHz; made of
+//!   [`mixdown`], [`resampler`], [`dc_block`], [`level`], [`framer`].
+//! - [`player`]: turns of 24 kHz → loudspeaker at any rate, interruptible.
 //! - [`pcm`]: floating point to 16-bit integers and back.
 //!
 //! The one rule: a line never allocates, never panics, counts time in samples only, and gives the same
@@ -11,9 +13,17 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod dc_block;
+pub mod framer;
+pub mod level;
+pub mod mixdown;
 pub mod pcm;
+pub mod recorder;
 pub mod resampler;
 
 mod kernel;
 
+pub use framer::{FRAME_SAMPLES, Frame};
+pub use level::Loudness;
+pub use recorder::{MICROPHONE_HZ, Recorder};
 pub use resampler::{RateError, Resampler};

@@ -291,7 +291,7 @@ fn fit(output: &[f32], rate: u32, hz: f64, skip: usize) -> (f64, f64) {
 
 fn designed(from: u32, to: u32) -> Box<Resampler> {
     let mut line = Box::new(Resampler::new());
-    line.design(from, to).unwrap();
+    line.design(from, to).expect("rates are allowed");
     line
 }
 
