@@ -43,10 +43,11 @@ export class Telegram {
   #theme
   #onTheme
 
-  /** `early` is what early.js kept. `onTheme` hears `light` or `dark` whenever the theme says so. */
-  constructor({ early = window.vivavoceEarly, onTheme = () => {} } = {}) {
+  /** `host` is the window, with what early.js kept in it. `onTheme` hears `light` or `dark` whenever the theme changes. */
+  constructor({ host = window, onTheme = () => {} } = {}) {
+    const early = host.vivavoceEarly
     const params = launchParams(early?.fragment ?? '')
-    this.#window = window
+    this.#window = host
     this.#onTheme = onTheme
     this.#version = params.tgWebAppVersion ?? '6.0'
     /** Whether Telegram opened the page. */

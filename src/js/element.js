@@ -1,4 +1,5 @@
 import { VivaVoce } from './call.js'
+import { Awake } from './element/awake.js'
 import { Captions } from './element/captions.js'
 import { Figure } from './element/figure.js'
 import { STYLE } from './element/style.js'
@@ -33,6 +34,8 @@ export class VivaVoceElement extends HTMLElement {
   #captions
   #figure
   #listening
+  #awake = new Awake()
+  #isDeaf = false
 
   /** Makes the element known to the page under `name`. */
   static define(name = 'viva-voce') {
@@ -64,6 +67,7 @@ export class VivaVoceElement extends HTMLElement {
   disconnectedCallback() {
     this.#listening.abort()
     this.#figure.stop()
+    this.#awake.held = false
     this.#call?.stop()
   }
 
@@ -96,10 +100,12 @@ export class VivaVoceElement extends HTMLElement {
   start() {
     this.complain('')
     this.#isOver = false
+    this.#isDeaf = false
     this.#isWanted = !this.url
-    this.#state = 'connecting'
+    this.#enter('connecting')
     if (this.url) {
       this.#call ??= this.#open()
+      if (this.#muted) this.#call.muted = true
       this.#call.start()
       for (const text of this.#typed.splice(0)) this.#call.say(text)
     } else {
@@ -144,7 +150,7 @@ export class VivaVoceElement extends HTMLElement {
       case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
       case 'muted': this.#muted = detail.muted; break
       case 'tool': this.#tool = detail.state === 'called' ? detail.name : ''; break
-      case 'error': this.complain(detail.code || 'unknown', detail.message); break
+      case 'error': this.#fail(detail); break
       case 'ended': this.#end(detail.reason); break
     }
     this.#show()
@@ -157,12 +163,17 @@ export class VivaVoceElement extends HTMLElement {
     if (state !== was && state !== 'idle' && !(isTurn(state) && isTurn(was))) this.#announce(this.#words.state[state])
   }
 
+  #fail({ code, message }) {
+    this.#isDeaf ||= /^(microphone|insecure)/.test(code)
+    this.complain(code || 'unknown', message)
+  }
+
   #end(reason) {
     this.#state = 'idle'
     this.#isOver = true
     this.#reason = reason ?? ''
     this.#tool = ''
-    this.#captions.endAll()
+    this.#captions.close()
     this.#announce(`${this.#words.state.ended}. ${this.#reason}`)
     this.#show()
   }
@@ -190,6 +201,7 @@ export class VivaVoceElement extends HTMLElement {
     mute.onclick = () => this.#mute()
     dismiss.onclick = () => {
       this.complain('')
+      this.#show()
       talk.focus()
     }
     desk.onsubmit = (event) => {
@@ -210,12 +222,13 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   #show() {
-    const { room, talk, label, mute, state, hint, who } = this.#parts
+    const { room, label, log, mute, state, hint, who } = this.#parts
     const words = this.#words
     const name = this.#state === 'idle' && this.#isOver ? 'ended' : this.#state
     const upstream = this.getAttribute('upstream')
     if (this.getAttribute('state') !== name) this.setAttribute('state', name)
     this.#figure.state = name
+    this.#awake.held = this.isLive
     this.#names.model = upstream === 'simulator' ? words.echo : words.gemini
     room.classList.toggle('live', this.isLive)
     room.classList.toggle('talked', !this.#captions.isEmpty)
@@ -224,14 +237,15 @@ export class VivaVoceElement extends HTMLElement {
     write(hint, this.#hint(name))
     write(who, upstream === 'simulator' ? words.simulator : (this.getAttribute('model') ?? '').replace(/^models\//, ''))
     mute.setAttribute('aria-pressed', this.#muted)
-    talk.setAttribute('aria-describedby', 'state')
+    log.tabIndex = this.#captions.isEmpty ? -1 : 0
   }
 
   #hint(name) {
     const { hint } = this.#words
-    if (name === 'ended') return this.#reason || hint.ended
+    if (name === 'ended') return this.#parts.alert.hidden && this.#reason || hint.ended
     if (name !== 'listening' && name !== 'speaking') return hint[name]
     if (this.#tool) return hint.tool(this.#tool)
+    if (this.#isDeaf) return hint.deaf
     return this.#muted ? hint.muted : hint[name]
   }
 
@@ -284,7 +298,7 @@ function furnish(words) {
     <div class="stage">
       <div class="figure">
         <canvas part="figure" aria-hidden="true"></canvas>
-        <button type="button" class="talk" part="talk">
+        <button type="button" class="talk" part="talk" aria-describedby="state">
           <svg class="go" viewBox="0 0 24 24" aria-hidden="true"><rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/></svg>
           <svg class="stop" viewBox="0 0 24 24" aria-hidden="true"><rect x="7" y="7" width="10" height="10" rx="1.5"/></svg>
           <span part="label"></span>
@@ -294,7 +308,7 @@ function furnish(words) {
       <p class="hint" part="hint"></p>
     </div>
     <div class="words">
-      <div class="log" part="log" role="log" aria-live="off" aria-label="${words.conversation}" tabindex="0"><ol part="list"></ol></div>
+      <div class="log" part="log" role="log" aria-live="off" aria-label="${words.conversation}"><ol part="list"></ol></div>
       <button type="button" class="latest" part="latest" hidden>↓ ${words.latest}</button>
     </div>
   </main>

@@ -5,7 +5,7 @@ export class Captions {
   #latest
   #names
   #cut
-  #open = new Map()
+  #entries = new Map()
   #atEnd = true
 
   /** Writes into `list`, which scrolls in `scroller`; `latest` is the button that leads back to the end. */
@@ -23,27 +23,25 @@ export class Captions {
     return !this.#list.firstChild
   }
 
-  /** Adds a piece to what `who` says in turn `epoch`. */
+  /** Adds a piece to what `who` says in turn `epoch`; a piece that comes after the end still finds its place. */
   append(who, epoch, text) {
     const key = `${who} ${epoch}`
-    let words = this.#open.get(key)
-    if (!words || words.textContent.length > LONGEST) {
+    let words = this.#entries.get(key)
+    if (!words?.isConnected || words.textContent.length > LONGEST) {
       words = this.#entry(who)
-      this.#open.set(key, words)
+      this.#entries.set(key, words)
     }
     if (words.childElementCount > PIECES) words.textContent = words.textContent
     const piece = document.createElement('span')
     piece.textContent = words.textContent ? text : text.trimStart()
-    words.append(piece)
+    words.insertBefore(piece, words.querySelector('i'))
     if (this.#atEnd) this.follow()
   }
 
-  /** Closes what `who` says in turn `epoch`; gives back its text, marked if it was cut off. */
+  /** Closes what `who` says in turn `epoch`; gives back its text, marked if it was cut off. May come twice, cut the second time. */
   end(who, epoch, cut) {
-    const key = `${who} ${epoch}`
-    const words = this.#open.get(key)
-    if (!words) return ''
-    this.#open.delete(key)
+    const words = this.#entries.get(`${who} ${epoch}`)
+    if (!words || words.querySelector('i')) return ''
     const text = words.textContent.trim()
     words.textContent = text
     if (cut) this.#mark(words)
@@ -51,9 +49,9 @@ export class Captions {
     return cut ? `${text} (${this.#cut})` : text
   }
 
-  /** Closes whatever is open. */
-  endAll() {
-    this.#open.clear()
+  /** The call is over: the next one counts its turns anew. */
+  close() {
+    this.#entries.clear()
   }
 
   /** Goes to the end and stays there. */
@@ -73,6 +71,7 @@ export class Captions {
     item.append(name, words)
     this.#list.append(item)
     while (this.#list.childElementCount > ENTRIES) this.#list.firstChild.remove()
+    if (this.#entries.size > ENTRIES) this.#entries.delete(this.#entries.keys().next().value)
     return words
   }
 

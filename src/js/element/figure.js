@@ -117,12 +117,12 @@ export class Figure {
     this.#pen.lineWidth = 0.0032
     for (let line = -STRINGS; line <= STRINGS; line += 1) {
       const share = line / STRINGS
-      this.#pen.globalAlpha = (0.85 - 0.6 * Math.abs(share)) * (line === 0 ? 1 : Math.min(1, 0.15 + level * 3 + this.#wait))
+      this.#pen.globalAlpha = (0.85 - 0.6 * Math.abs(share)) * (line === 0 ? 1 : Math.min(1, 0.15 + level * 3 + this.#wait * 0.5))
       this.#ring((angle) => {
         const wave = 0.6 * Math.sin(9 * angle + time * 1.3) + 0.4 * Math.sin(14 * angle - time * 2.1)
-        const ripple = Math.exp(-14 * (1 - Math.cos(angle - time * 2.4))) * Math.sin(26 * angle - time * 9)
+        const ripple = Math.exp(-9 * (1 - Math.cos(angle - time * 2.2))) * Math.sin(17 * angle - time * 7)
         const drift = 0.008 * Math.sin(4 * angle + time * 0.5)
-        return 0.355 + share * (drift + 0.11 * level * wave + 0.05 * this.#wait * ripple) + 0.02 * level
+        return 0.355 + share * (drift + 0.11 * level * wave + 0.06 * this.#wait * ripple) + 0.02 * level
       })
       this.#pen.stroke()
     }

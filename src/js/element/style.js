@@ -61,7 +61,7 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events
 .live .stop { display: block }
 .stop { fill: currentColor }
 .state { margin-top: .35rem; font: 400 1.75rem/1.25 var(--serif); letter-spacing: -.015em }
-.hint { min-height: 1.5em; color: var(--soft); font-size: .9375rem }
+.hint { min-height: 1.5em; text-wrap: balance; color: var(--soft); font-size: .9375rem }
 
 .words { position: relative; flex: 0 1 0; min-height: 0; display: flex; transition: flex-grow .6s var(--ease) }
 .log { flex: 1; min-width: 0; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line) transparent;
@@ -107,10 +107,14 @@ input:not(:placeholder-shown) + .send { color: var(--accent) }
   .talked .words { flex-grow: 1.15 }
   .figure { --size: min(26rem, 40vw, 52vh) }
   .talked .figure { --size: min(24rem, 36vw, 50vh) }
-  .state, .talked .state { font-size: 2rem; margin-top: .5rem }
+  .state, .talked .state { font-size: 2rem; margin-top: 0 }
   .talked .words { margin: 0; border-left: 1px solid var(--line); padding-left: 2.5rem }
   ol { margin: 0 }
   li { grid-template-columns: 5rem 1fr }
+  li p { font-size: 1.0625rem }
+  li[data-who=model] p { font-size: 1.3125rem }
+  .who, li b { font-size: .875rem }
+  .hint { font-size: 1rem }
 }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important } }
 @media (forced-colors: active) { .talk, .mute { border: 2px solid ButtonText } }

@@ -35,6 +35,7 @@ const WORDS = {
       reconnecting: 'The line dropped. What you say is kept.',
       ended: 'Tap to talk again.',
       muted: 'Your microphone is off.',
+      deaf: 'There is no microphone: type below.',
       tool: (name) => `Working on it: ${name}`,
     },
     trouble: {

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import { Builder, Key, logging } from 'selenium-webdriver'
+import chrome from 'selenium-webdriver/chrome.js'
+import { serve } from './serve.mjs'
+
+const CONFIG = '/deep/www/config.json'
+const files = {}
+let page
+let browser
+
+before(async () => {
+  page = await serve(files)
+  browser = await open()
+})
+
+after(async () => {
+  await browser?.quit()
+  await page?.close()
+})
+
+beforeEach(() => {
+  files[CONFIG] = JSON.stringify({ url: '/ws', upstream: 'gemini', model: 'models/gemini-3.8-live' })
+})
+
+test('is_ready_and_says_who_will_answer', async () => {
+  await visit()
+  assert.equal(await text('state'), 'Ready to talk')
+  assert.equal(await text('who'), 'gemini-3.8-live')
+  assert.equal(await text('label'), 'Talk')
+  assert.equal(await browser.getTitle(), 'Viva Voce')
+})
+
+test('says_that_it_is_the_simulator', async () => {
+  files[CONFIG] = JSON.stringify({ url: '/ws', upstream: 'simulator', model: 'parrot' })
+  await visit()
+  assert.equal(await text('who'), 'Built-in simulator: it answers with your own voice')
+  await emit('ready', { call: 'a', upstream: 'gemini', model: 'gemini-3.8-live' }, { start: true })
+  assert.equal(await text('who'), 'gemini-3.8-live')
+})
+
+test('resolves_the_address_of_the_proxy_against_the_page', async () => {
+  const { host } = new URL(page.url)
+  for (const [url, expected] of [
+    ['/ws', `ws://${host}/ws`], ['ws', `ws://${host}/deep/www/ws`], ['https://voice.example/ws', 'wss://voice.example/ws'], ['wss://voice.example/ws', 'wss://voice.example/ws'],
+  ]) {
+    files[CONFIG] = JSON.stringify({ url })
+    await visit()
+    assert.equal(await browser.executeScript('return document.querySelector("viva-voce").url'), expected)
+  }
+})
+
+test('starts_the_call_inside_the_tap', async () => {
+  await visit()
+  await browser.executeScript(`part('talk').addEventListener('click', () => { window.toldInTap = window.pretend?.told.length })`)
+  await (await part('talk')).click()
+  assert.equal(await browser.executeScript('return window.toldInTap'), 1)
+  assert.deepEqual(await told(), [['start']])
+  assert.equal(await text('state'), 'Connecting…')
+  assert.equal(await text('label'), 'Stop')
+})
+
+test('says_each_state_in_words', async () => {
+  await visit()
+  await (await part('talk')).click()
+  for (const [state, words] of [
+    ['listening', 'Listening'], ['speaking', 'Speaking'], ['reconnecting', 'Reconnecting…'], ['connecting', 'Connecting…'],
+  ]) {
+    await emit('state', { state })
+    assert.equal(await text('state'), words)
+    assert.equal(await browser.executeScript('return document.querySelector("viva-voce").getAttribute("state")'), state)
+  }
+  await emit('ended', { reason: 'The proxy is going down.' })
+  assert.equal(await text('state'), 'Call ended')
+  assert.equal(await text('hint'), 'The proxy is going down.')
+  assert.equal(await text('label'), 'Talk')
+})
+
+test('works_from_the_keyboard_alone', async () => {
+  await visit()
+  const order = []
+  for (let step = 0; step < 4; step += 1) {
+    await press(Key.TAB)
+    order.push(await focused())
+  }
+  assert.deepEqual(order, ['talk', 'mute', 'text', 'send'])
+  await browser.executeScript('part("talk").focus()')
+  await press(Key.SPACE)
+  await emit('state', { state: 'listening' })
+  await press('m')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'true')
+  assert.equal(await text('hint'), 'Your microphone is off.')
+  await press('m')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'false')
+  await press(Key.ESCAPE)
+  assert.equal(await text('state'), 'Call ended')
+  await press(Key.ENTER)
+  assert.deepEqual(await told(), [['start'], ['muted', true], ['muted', false], ['stop'], ['start']])
+})
+
+test('an_m_in_the_text_is_a_letter', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await (await part('text')).sendKeys('mmm')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'false')
+  assert.equal(await browser.executeScript('return part("text").value'), 'mmm')
+})
+
+test('shows_the_words_of_both_and_marks_a_cut', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('caption', { who: 'user', epoch: 0, text: ' What is' })
+  await emit('caption', { who: 'user', epoch: 0, text: ' a leek?' })
+  await emit('caption', { who: 'model', epoch: 1, text: 'A leek is <b>a</b>' })
+  await emit('caption_end', { who: 'user', epoch: 0, cut: false })
+  await emit('caption_end', { who: 'model', epoch: 1, cut: false })
+  await emit('caption_end', { who: 'model', epoch: 1, cut: true })
+  await emit('caption', { who: 'user', epoch: 0, text: ' Hm.' })
+  assert.deepEqual(await captions(), [
+    ['user', 'What is a leek? Hm.', false], ['model', 'A leek is <b>a</b> — interrupted', true],
+  ])
+})
+
+test('tells_a_screen_reader_finished_words_and_no_pieces', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('state', { state: 'listening' })
+  await emit('caption', { who: 'model', epoch: 1, text: 'A leek' })
+  await emit('state', { state: 'speaking' })
+  await emit('caption', { who: 'model', epoch: 1, text: ' is tall.' })
+  await emit('state', { state: 'listening' })
+  assert.deepEqual(await spoken(), ['Connecting…', 'Listening'])
+  await emit('caption_end', { who: 'model', epoch: 1, cut: false })
+  assert.deepEqual(await spoken(), ['Connecting…', 'Listening', 'Gemini: A leek is tall.'])
+  await emit('state', { state: 'reconnecting' })
+  assert.deepEqual(await spoken(), ['Listening', 'Gemini: A leek is tall.', 'Reconnecting…'])
+  assert.equal(await attribute('said', 'aria-live'), 'polite')
+  assert.equal(await attribute('log', 'tabindex'), '0')
+})
+
+test('keeps_the_page_bounded_and_lets_the_reader_read', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await browser.executeScript(`
+    for (let epoch = 0; epoch < 200; epoch += 1) {
+      window.pretend.emit('caption', { who: 'model', epoch, text: 'Number ' + epoch })
+      window.pretend.emit('caption_end', { who: 'model', epoch, cut: false })
+    }`)
+  assert.equal((await captions()).length, 80)
+  await browser.wait(() => browser.executeScript('return part("log").scrollTop + part("log").clientHeight >= part("log").scrollHeight - 40'), 5000, 'scrolled to the end')
+  await browser.executeScript('part("log").scrollTop = 300')
+  await browser.wait(() => browser.executeScript('return !part("latest").hidden'), 5000, 'a way back to the end')
+  const place = await browser.executeScript('return part("log").scrollTop')
+  await emit('caption', { who: 'model', epoch: 199, text: ' and more' })
+  assert.equal(await browser.executeScript('return part("log").scrollTop'), place)
+  await (await part('latest')).click()
+  assert.ok(await browser.executeScript('return part("log").scrollTop + part("log").clientHeight >= part("log").scrollHeight - 2'))
+})
+
+test('shows_a_sentence_that_stays_until_it_is_dismissed', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('error', { code: 'service_key', message: 'Gemini refused the key: set another GEMINI_API_KEY.' })
+  await emit('ended', { reason: 'Gemini refused the key: set another GEMINI_API_KEY.' })
+  assert.equal(await text('trouble'), 'Gemini refused the key: set another GEMINI_API_KEY.')
+  assert.equal(await text('hint'), 'Tap to talk again.')
+  assert.equal(await browser.executeScript('return part("alert").parentNode.getAttribute("role")'), 'alert')
+  await (await part('dismiss')).click()
+  assert.equal(await browser.executeScript('return part("alert").hidden'), true)
+  assert.equal(await focused(), 'talk')
+})
+
+test('has_words_of_its_own_for_an_error_without_any', async () => {
+  await visit()
+  await (await part('talk')).click()
+  for (const [code, words] of [['microphone_missing', /No microphone was found.*or type/], ['insecure_page', /https/], ['new_in_2030', /try again/]]) {
+    await emit('error', { code, message: '' })
+    assert.match(await text('trouble'), words)
+  }
+})
+
+test('sends_what_is_typed_while_the_microphone_is_denied', async () => {
+  await visit()
+  await (await part('text')).sendKeys('  Hello there ', Key.ENTER)
+  await emit('state', { state: 'listening' })
+  await emit('error', { code: 'microphone_denied', message: '' })
+  assert.equal(await text('hint'), 'There is no microphone: type below.')
+  await (await part('text')).sendKeys('Again', Key.ENTER)
+  await (await part('text')).sendKeys('   ', Key.ENTER)
+  assert.deepEqual(await told(), [['start'], ['say', 'Hello there'], ['say', 'Again']])
+  assert.deepEqual(await captions(), [['user', 'Hello there', false], ['user', 'Again', false]])
+  assert.equal(await browser.executeScript('return part("text").value'), '')
+})
+
+test('says_what_to_do_about_a_missing_or_broken_config', async () => {
+  for (const config of [undefined, '{', '{}', '{"url":7}', '{"url":"ftp://x/"}', 'null']) {
+    if (config === undefined) delete files[CONFIG]
+    else files[CONFIG] = config
+    await browser.get(page.url + `?${Math.random()}`)
+    await browser.wait(() => browser.executeScript(`${PART}; return part && part('trouble').textContent`), 5000, 'a sentence')
+    assert.match(await text('trouble'), /config\.json/, config)
+    assert.equal(await text('state'), 'Ready to talk')
+  }
+})
+
+test('remembers_a_tap_that_comes_before_the_config', async () => {
+  await visit()
+  await browser.executeScript(`
+    const early = document.createElement('viva-voce')
+    document.querySelector('viva-voce').replaceWith(early)
+    early.start()
+    early.url = 'ws://late.example/ws'`)
+  assert.deepEqual(await told(), [['start']])
+  assert.equal(await browser.executeScript('return window.pretend.options.url'), 'ws://late.example/ws')
+})
+
+test('hangs_up_when_it_leaves_the_page', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await browser.executeScript('document.querySelector("viva-voce").remove()')
+  assert.deepEqual(await told(), [['start'], ['stop']])
+})
+
+test('wears_the_theme_of_telegram_and_obeys_its_manners', async () => {
+  const theme = { bg_color: '#17212b', text_color: '#f5f5f5', button_color: '#5288c1' }
+  const { identifier } = await browser.sendAndGetDevToolsCommand('Page.addScriptToEvaluateOnNewDocument', { source: `
+    window.sent = []
+    window.TelegramWebviewProxy = { postEvent: (type, data) => window.sent.push([type, JSON.parse(data)]) }
+    document.addEventListener('readystatechange', () => {
+      if (document.readyState === 'interactive') window.Telegram.WebView.receiveEvent('safe_area_changed', { top: 31, bottom: 0, left: 0, right: 0 })
+    })` })
+  await visit(`#tgWebAppVersion=8.0&tgWebAppThemeParams=${encodeURIComponent(JSON.stringify(theme))}`)
+  await browser.sendDevToolsCommand('Page.removeScriptToEvaluateOnNewDocument', { identifier })
+  assert.equal(new URL(await browser.getCurrentUrl()).hash, '')
+  assert.equal(await style('room', 'color'), 'rgb(245, 245, 245)')
+  assert.equal(await style('talk', 'background-color'), 'rgb(82, 136, 193)')
+  assert.equal(await browser.executeScript('return getComputedStyle(document.body).backgroundColor'), 'rgb(23, 33, 43)')
+  assert.equal(await browser.executeScript('return document.querySelector("viva-voce").getAttribute("scheme")'), 'dark')
+  assert.ok(parseFloat(await style('room', 'padding-top')) > 31, 'room for the notch')
+  await browser.wait(() => browser.executeScript('return window.sent.some(([type]) => type === "web_app_ready")'), 5000, 'web_app_ready')
+  await (await part('talk')).click()
+  await emit('ended', { reason: '' })
+  const guards = await browser.executeScript('return window.sent.filter(([type]) => type === "web_app_setup_closing_behavior").map(([, data]) => data.need_confirmation)')
+  assert.deepEqual(guards, [true, false])
+  await browser.executeScript('sessionStorage.clear()')
+})
+
+test('is_legible_and_large_enough_in_light_and_dark', async () => {
+  for (const value of ['light', 'dark']) {
+    await browser.sendDevToolsCommand('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }, { name: 'prefers-reduced-motion', value: 'reduce' }] })
+    await visit()
+    for (const name of ['talk', 'mute', 'send', 'text']) {
+      const { width, height } = await (await part(name)).getRect()
+      assert.ok(width >= 44 && height >= 44, `${name}: ${width} × ${height}`)
+    }
+    const paper = await style('room', 'background-color', 'return getComputedStyle(document.querySelector("viva-voce")).backgroundColor')
+    for (const [name, ground] of [['state', paper], ['hint', paper], ['who', paper], ['label', await style('talk', 'background-color')]]) {
+      const ratio = contrast(await style(name, 'color'), ground)
+      assert.ok(ratio >= 4.5, `${name} in ${value}: ${ratio}`)
+    }
+  }
+  await browser.sendDevToolsCommand('Emulation.setEmulatedMedia', { features: [] })
+})
+
+test('asks_for_nothing_that_a_strict_policy_forbids', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('level', { microphone: 0.2, model: 0.1 })
+  await emit('caption', { who: 'model', epoch: 1, text: 'Hello' })
+  const complaints = await browser.manage().logs().get(logging.Type.BROWSER)
+  assert.deepEqual(complaints.map(({ message }) => message).filter((message) => /Content Security|Refused|Uncaught/.test(message)), [])
+})
+
+/** Finds a part of the screen by name, in the page. */
+const PART = 'window.part = (name) => document.querySelector("viva-voce").shadowRoot.querySelector(`[part=${name}]`)'
+
+async function open() {
+  const options = new chrome.Options()
+  options.addArguments(
+    '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--window-size=500,900',
+  )
+  options.setChromeBinaryPath(process.env.CHROME ?? '/usr/bin/chromium')
+  const logs = new logging.Preferences()
+  logs.setLevel(logging.Type.BROWSER, logging.Level.ALL)
+  return new Builder().forBrowser('chrome').setChromeOptions(options).setLoggingPrefs(logs)
+    .setChromeService(new chrome.ServiceBuilder(process.env.CHROMEDRIVER ?? '/usr/bin/chromedriver')).build()
+}
+
+/** Opens the page anew and waits until it knows whom to call. */
+async function visit(fragment = '') {
+  await browser.get(`${page.url}?${Math.random()}${fragment}`)
+  await browser.wait(() => browser.executeScript('return document.querySelector("viva-voce")?.url'), 10_000, 'the screen knows its proxy')
+  await browser.executeScript(PART)
+}
+
+const part = (name) => browser.executeScript('return part(arguments[0])', name)
+const text = (name) => browser.executeScript('return part(arguments[0]).textContent', name)
+const attribute = (name, key) => browser.executeScript('return part(arguments[0]).getAttribute(arguments[1])', name, key)
+const style = (name, key, script = 'return getComputedStyle(part(arguments[0])).getPropertyValue(arguments[1])') => browser.executeScript(script, name, key)
+const told = () => browser.executeScript('return window.pretend.told')
+const focused = () => browser.executeScript('return document.querySelector("viva-voce").shadowRoot.activeElement?.getAttribute("part")')
+const press = (key) => browser.actions().sendKeys(key).perform()
+
+const spoken = () => browser.executeScript(`return [...part('said').children].map((line) => line.textContent)`)
+
+function captions() {
+  return browser.executeScript(`return [...part('list').children].map((item) => [item.dataset.who, item.querySelector('p').textContent, 'cut' in item.dataset])`)
+}
+
+/** Lets the pretend call say something. */
+async function emit(type, detail, { start = false } = {}) {
+  if (start) await (await part('talk')).click()
+  await browser.executeScript('window.pretend.emit(arguments[0], arguments[1])', type, detail)
+}
+
+/** Contrast of two computed colours, after WCAG 2. */
+function contrast(one, other) {
+  const [bright, dark] = [one, other].map(luminance).sort((a, b) => b - a)
+  return (bright + 0.05) / (dark + 0.05)
+}
+
+function luminance(colour) {
+  const scale = colour.startsWith('rgb') ? 255 : 1
+  const channels = colour.match(/[\d.]+/g).slice(0, 3).map((channel) => channel / scale)
+  const [red, green, blue] = channels.map((channel) => (channel <= 0.04045 ? channel / 12.92 : ((channel + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
