@@ -75,7 +75,7 @@ pub struct Hello {
 }
 
 /// What the client's audio frames hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uplink {
     /// Samples a second, 8 000 to 48 000.
     pub rate_hz: u32,
@@ -224,7 +224,7 @@ impl FromClient {
     /// # Errors
     /// What was expected, and where.
     pub fn decode(text: &str) -> Result<Self, MessageError> {
-        serde_json::from_str(text).map_err(|error| MessageError(error.to_string()))
+        decode(text)
     }
 
     /// The message as a text frame.
@@ -239,7 +239,7 @@ impl FromProxy {
     /// # Errors
     /// What was expected, and where.
     pub fn decode(text: &str) -> Result<Self, MessageError> {
-        serde_json::from_str(text).map_err(|error| MessageError(error.to_string()))
+        decode(text)
     }
 
     /// The message as a text frame.
@@ -248,9 +248,29 @@ impl FromProxy {
     }
 }
 
+/// Reads a JSON object; serde by itself would take an array of the fields too.
+fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
+    match text.trim_start().chars().next() {
+        Some('{') => serde_json::from_str(text).map_err(|error| MessageError::new(&error.to_string())),
+        Some(found) => Err(MessageError(format!("it begins with `{{`; found `{}`", found.escape_default()))),
+        None => Err(MessageError("found nothing".into())),
+    }
+}
+
 /// Why a text frame is no message: what was expected and what was found, from the parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError(String);
+
+impl MessageError {
+    fn new(words: &str) -> Self {
+        let mut words = String::from(words);
+        if let Some((cut, _)) = words.char_indices().nth(LONGEST_QUOTE_CHARS) {
+            words.truncate(cut);
+            words.push('…');
+        }
+        Self(words)
+    }
+}
 
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,3 +291,6 @@ const fn is_yes(flag: &bool) -> bool {
 const fn is_no(flag: &bool) -> bool {
     !*flag
 }
+
+/// Parsers quote what they found; a frame full of it is more than anyone reads.
+const LONGEST_QUOTE_CHARS: usize = 300;

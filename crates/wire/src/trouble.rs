@@ -72,6 +72,30 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code as it stands on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadMessage => "bad_message",
+            Self::BadSubprotocol => "bad_subprotocol",
+            Self::TooLarge => "too_large",
+            Self::OutOfOrder => "out_of_order",
+            Self::HelloTimeout => "hello_timeout",
+            Self::NotAdmitted => "not_admitted",
+            Self::NotAllowed => "not_allowed",
+            Self::TakenOver => "taken_over",
+            Self::Limited => "limited",
+            Self::TooSlow => "too_slow",
+            Self::ServiceUnreachable => "service_unreachable",
+            Self::ServiceKey => "service_key",
+            Self::ServiceSetup => "service_setup",
+            Self::ServiceQuota => "service_quota",
+            Self::ServiceFailed => "service_failed",
+            Self::GoingAway => "going_away",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The WebSocket close code that follows this trouble.
     pub const fn close_code(self) -> u16 {
         match self {

@@ -1,0 +1,210 @@
+//! Messages: what goes in comes out, and any text is a message or an error that says what was expected.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use vivavoce_wire::message::{
+    CodecName, FromClient, FromProxy, Hello, Ready, ToolState, TurnState, Uplink, Upstream,
+};
+use vivavoce_wire::trouble::{Code, Trouble};
+
+const CODES: [Code; 18] = [
+    Code::BadMessage,
+    Code::BadSubprotocol,
+    Code::TooLarge,
+    Code::OutOfOrder,
+    Code::HelloTimeout,
+    Code::NotAdmitted,
+    Code::NotAllowed,
+    Code::TakenOver,
+    Code::Limited,
+    Code::TooSlow,
+    Code::ServiceUnreachable,
+    Code::ServiceKey,
+    Code::ServiceSetup,
+    Code::ServiceQuota,
+    Code::ServiceFailed,
+    Code::GoingAway,
+    Code::Internal,
+    Code::Unknown,
+];
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(".{0,6}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn hellos() -> impl Strategy<Value = Hello> {
+    (any::<u32>(), prop::option::of(".*"), prop::option::of(".*"), any::<bool>()).prop_map(
+        |(rate_hz, ticket, client, greeting)| Hello {
+            audio: Uplink { rate_hz, codec: CodecName::Pcm },
+            ticket,
+            client,
+            greeting,
+        },
+    )
+}
+
+fn from_client() -> impl Strategy<Value = FromClient> {
+    prop_oneof![
+        hellos().prop_map(FromClient::Hello),
+        ".*".prop_map(|text| FromClient::Text { text }),
+        any::<bool>().prop_map(|muted| FromClient::Mute { muted }),
+        any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
+        Just(FromClient::AudioEnd),
+        any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
+        (".*", values()).prop_map(|(id, result)| FromClient::ToolResult { id, result }),
+        any::<u64>().prop_map(|id| FromClient::Ping { id }),
+        any::<u64>().prop_map(|id| FromClient::Pong { id }),
+        Just(FromClient::Bye),
+    ]
+}
+
+fn troubles() -> impl Strategy<Value = Trouble> {
+    (prop::sample::select(&CODES), ".*", prop::option::of(any::<u64>()))
+        .prop_map(|(code, message, retry_after_ms)| Trouble { code, message, retry_after_ms })
+}
+
+fn turns() -> impl Strategy<Value = FromProxy> {
+    let states = prop::sample::select(&[
+        TurnState::Started,
+        TurnState::Generated,
+        TurnState::Interrupted,
+        TurnState::Complete,
+    ]);
+    (any::<u32>(), states, any::<u64>(), prop::option::of(".*"))
+        .prop_map(|(epoch, state, samples, reason)| FromProxy::Turn { epoch, state, samples, reason })
+}
+
+fn tools() -> impl Strategy<Value = FromProxy> {
+    let states =
+        prop::sample::select(&[ToolState::Called, ToolState::Done, ToolState::Failed, ToolState::Cancelled]);
+    let arguments = prop::option::of(values().prop_filter("null reads as none", |value| !value.is_null()));
+    (".*", ".*", states, arguments).prop_map(|(id, name, state, arguments)| FromProxy::Tool {
+        id,
+        name,
+        state,
+        arguments,
+    })
+}
+
+fn readies() -> impl Strategy<Value = FromProxy> {
+    let upstreams = prop::sample::select(&[Upstream::Gemini, Upstream::Simulator]);
+    (".*", upstreams, ".*", any::<u32>(), any::<u32>()).prop_map(
+        |(call, upstream, model, rate_hz, max_frame_bytes)| {
+            FromProxy::Ready(Ready { call, upstream, model, rate_hz, max_frame_bytes })
+        },
+    )
+}
+
+fn from_proxy() -> impl Strategy<Value = FromProxy> {
+    prop_oneof![
+        readies(),
+        (".*", any::<bool>()).prop_map(|(text, done)| FromProxy::UserTranscript { text, done }),
+        (any::<u32>(), ".*").prop_map(|(epoch, text)| FromProxy::ModelTranscript { epoch, text }),
+        turns(),
+        any::<bool>().prop_map(|speaking| FromProxy::Activity { speaking }),
+        tools(),
+        troubles().prop_map(|error| FromProxy::Error { error }),
+        any::<u64>().prop_map(|id| FromProxy::Ping { id }),
+        any::<u64>().prop_map(|id| FromProxy::Pong { id }),
+        ".*".prop_map(|reason| FromProxy::Bye { reason }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn of_clients_come_out_as_they_went_in(message in from_client()) {
+        prop_assert_eq!(FromClient::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn of_proxies_come_out_as_they_went_in(message in from_proxy()) {
+        prop_assert_eq!(FromProxy::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn any_text_is_a_message_or_an_error_that_says_why(text in ".*") {
+        if let Err(error) = FromClient::decode(&text) {
+            prop_assert!(error.to_string().contains("expected"), "{}", error);
+        }
+        if let Err(error) = FromProxy::decode(&text) {
+            prop_assert!(error.to_string().contains("expected"), "{}", error);
+        }
+    }
+
+    #[test]
+    fn any_json_is_a_message_or_an_error_that_says_why(value in values()) {
+        if let Err(error) = FromClient::decode(&value.to_string()) {
+            prop_assert!(error.to_string().contains("expected"), "{}", error);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_passed_over(message in from_client(), extra in values()) {
+        let mut object: Value = serde_json::from_str(&message.encode()).unwrap();
+        object["a_field_of_tomorrow"] = extra;
+        prop_assert_eq!(FromClient::decode(&object.to_string()), Ok(message));
+    }
+
+    #[test]
+    fn a_message_cut_short_is_an_error(message in from_client(), share in 0.0..1.0) {
+        let text = message.encode();
+        let mut cut = (text.len() as f64 * share) as usize;
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        prop_assert!(FromClient::decode(&text[..cut]).is_err());
+    }
+}
+
+#[test]
+fn errors_name_what_was_expected_and_what_was_found() {
+    for (text, words) in [
+        (json!({"type": "shout"}), ["shout", "hello"]),
+        (json!({"text": "hi"}), ["type", "missing"]),
+        (json!({"type": "mute", "muted": "yes"}), ["boolean", "yes"]),
+        (json!({"type": "hello"}), ["audio", "missing"]),
+        (json!({"type": "hello", "audio": {"rate_hz": -1}}), ["u32", "-1"]),
+        (json!({"type": "hello", "audio": {"rate_hz": 16000, "codec": "mp3"}}), ["mp3", "pcm"]),
+        (json!([1, 2]), ["object", "found `[`"]),
+        (json!("bye"), ["object", "found `\\\"`"]),
+    ] {
+        let error = FromClient::decode(&text.to_string()).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn an_error_never_grows_with_what_it_quotes() {
+    let text = json!({"type": "x".repeat(60_000)}).to_string();
+    let error = FromClient::decode(&text).unwrap_err().to_string();
+    assert!(error.len() < 700, "{}", error.len());
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    let text = format!("{{\"type\":\"tool_result\",\"id\":\"a\",\"result\":{}", "[".repeat(50_000));
+    assert!(FromClient::decode(&text).is_err());
+}
+
+#[test]
+fn codes_have_one_name_and_a_close_code_that_may_be_sent() {
+    for code in CODES {
+        assert_eq!(serde_json::to_value(code).unwrap(), json!(code.name()));
+        assert!(matches!(code.close_code(), 1001 | 1011 | 4400..=4599), "{code:?}");
+    }
+    assert_eq!(serde_json::from_value::<Code>(json!("a_code_of_tomorrow")).unwrap(), Code::Unknown);
+}
