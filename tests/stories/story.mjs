@@ -1,0 +1,43 @@
+// A story: one test in every engine, each with a sound card and a browser of its own.
+
+import { test } from 'node:test'
+import { SoundCard } from '../sound/card.mjs'
+import { Browser, ENGINES } from './engine.mjs'
+
+/**
+ * Tells a story once in each engine.
+ *
+ * `told` gets `{ engine, browser, card, note, after }`: `note(text)` prints a figure, `after(close)` is done when the
+ * story is over, however it ends, last first.
+ * @param {string} name a sentence
+ * @param {{ rate?: number, engines?: string[] }} how the sound card's rate in Hz; fewer engines
+ */
+export function story(name, { rate = 44100, engines = ENGINES } = {}, told) {
+  for (const engine of engines.filter(each => ENGINES.includes(each))) {
+    test(`${name} (${engine})`, { timeout: PATIENCE_MS }, async t => {
+      const ends = []
+      const after = end => ends.unshift(end)
+      const note = text => t.diagnostic(text)
+      try {
+        const card = await twice(() => SoundCard.open({ rate }))
+        after(() => card.close())
+        const browser = await twice(() => Browser.open(engine, card))
+        after(() => browser.close())
+        await told({ engine, browser, card, note, after })
+      } finally {
+        for (const end of ends) await end()
+      }
+    })
+  }
+}
+
+/** Starts something that is not ours and may fail to start; a second failure is told. */
+async function twice(open) {
+  try {
+    return await open()
+  } catch {
+    return open()
+  }
+}
+
+const PATIENCE_MS = 120_000
