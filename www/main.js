@@ -6,6 +6,7 @@ VivaVoceElement.define()
 const screen = document.createElement('viva-voce')
 const telegram = new Telegram({ onTheme: (scheme) => screen.setAttribute('scheme', scheme) })
 
+screen.options = { platform: telegram.platform }
 document.body.append(screen)
 requestAnimationFrame(() => telegram.ready())
 configure()
@@ -35,19 +36,11 @@ async function configure() {
     const { url, upstream, model } = await answer.json()
     if (upstream) screen.setAttribute('upstream', upstream)
     if (model) screen.setAttribute('model', model)
-    screen.url = socketUrl(url)
+    if (typeof url !== 'string' || !url) throw new Error('config.json: expected a url')
+    screen.url = url
   } catch (error) {
     console.error(error)
     if (screen.isLive) screen.stop()
     screen.complain('config_missing')
   }
-}
-
-/** `url`, relative to the page, as the address of a socket. */
-function socketUrl(url) {
-  if (typeof url !== 'string' || !url) throw new Error('config.json: expected a url')
-  const socket = new URL(url, document.baseURI)
-  socket.protocol = socket.protocol.replace(/^http/, 'ws')
-  if (!/^wss?:$/.test(socket.protocol)) throw new Error(`config.json: expected a ws, wss, http or https url, found ${url}`)
-  return socket.href
 }

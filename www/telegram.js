@@ -54,6 +54,8 @@ export class Telegram {
     this.isInside = 'tgWebAppVersion' in params || 'tgWebAppData' in params
     /** The signed text about the user, to be sent to a server untouched; empty if there is none. */
     this.initData = params.tgWebAppData ?? ''
+    /** Telegram's name for the client around the page, such as `ios` or `tdesktop`. */
+    this.platform = params.tgWebAppPlatform
     if (!this.isInside) return
     this.#dress(parse(params.tgWebAppThemeParams))
     for (const [type, data] of early.events.splice(0)) this.#hear(type, data)

@@ -11,23 +11,21 @@ import { wordsFor } from './element/words.js'
  * Attributes: `url` (the proxy), `upstream` and `model` (who will answer, if known before the call), `scheme`
  * (`light` or `dark`; else the system decides), `lang`. The attribute `state` tells the state of the call.
  * Every event of the call is dispatched on the element too, with the same `detail`; `wanted` asks for a missing `url`:
- * once it is set, the call begins.
+ * the call waits until it is set.
  */
 export class VivaVoceElement extends HTMLElement {
   static observedAttributes = ['url', 'upstream', 'model']
 
-  /** Further options for each call (`ticket`, `audio`, `greeting`, `client`); see `VivaVoce`. */
+  /** Further options of the call (`ticket`, `audio`, `greeting`, `client`, `platform`), to be set before the element is connected. */
   options = {}
 
   #call
   #state = 'idle'
-  #muted = false
   #isOver = false
   #reason = ''
   #tool = ''
-  #isWanted = false
-  #typed = []
   #typedCount = 0
+  #tellUrl = []
   #names
   #words
   #parts
@@ -60,6 +58,7 @@ export class VivaVoceElement extends HTMLElement {
   connectedCallback() {
     this.#listening = new AbortController()
     document.addEventListener('keydown', (event) => this.#key(event), { signal: this.#listening.signal })
+    this.#call ??= this.#open()
     this.#figure.start()
     this.#show()
   }
@@ -67,13 +66,11 @@ export class VivaVoceElement extends HTMLElement {
   disconnectedCallback() {
     this.#listening.abort()
     this.#figure.stop()
-    this.#awake.held = false
-    this.#call?.stop()
+    queueMicrotask(() => this.isConnected || this.#leave())
   }
 
   attributeChangedCallback(name) {
-    if (name === 'url' && this.url && !this.isLive) this.#call = undefined
-    if (name === 'url' && this.url && this.#isWanted) this.start()
+    if (name === 'url' && this.url) for (const tell of this.#tellUrl.splice(0)) tell(this.url)
     this.#show()
   }
 
@@ -86,7 +83,7 @@ export class VivaVoceElement extends HTMLElement {
     this.setAttribute('url', url)
   }
 
-  /** The call beneath, once there was one. */
+  /** The call beneath, while the element is part of a page. */
   get call() {
     return this.#call
   }
@@ -101,24 +98,14 @@ export class VivaVoceElement extends HTMLElement {
     this.complain('')
     this.#isOver = false
     this.#isDeaf = false
-    this.#isWanted = !this.url
     this.#enter('connecting')
-    if (this.url) {
-      this.#call ??= this.#open()
-      if (this.#muted) this.#call.muted = true
-      this.#call.start()
-      for (const text of this.#typed.splice(0)) this.#call.say(text)
-    } else {
-      this.dispatchEvent(new CustomEvent('wanted'))
-    }
+    this.#call.start()
     this.#show()
   }
 
   /** Hangs up. */
   stop() {
-    this.#isWanted = false
-    this.#call?.stop()
-    if (!this.#call) this.#end('')
+    this.#call.stop()
   }
 
   /** Shows what went wrong: `message`, else what the screen itself has to say of `code`; nothing clears it. */
@@ -129,10 +116,9 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   #open() {
-    const call = new VivaVoce({ url: this.url, client: 'viva-voce', ...this.options })
+    const call = new VivaVoce({ url: () => this.#address(), client: 'viva-voce', ...this.options })
     for (const type of EVENTS) {
       call.addEventListener(type, ({ detail }) => {
-        if (call !== this.#call) return
         this.#take(type, detail)
         this.dispatchEvent(new CustomEvent(type, { detail }))
       })
@@ -140,20 +126,44 @@ export class VivaVoceElement extends HTMLElement {
     return call
   }
 
+  /** The proxy's address, as soon as there is one. */
+  #address() {
+    if (this.url) return this.url
+    return new Promise((tell) => {
+      this.#tellUrl.push(tell)
+      this.dispatchEvent(new CustomEvent('wanted'))
+    })
+  }
+
+  /** The element was taken out of the page for good. */
+  #leave() {
+    this.#call?.close()
+    this.#call = undefined
+    this.#awake.held = false
+  }
+
   /** Takes in one event of the call. */
   #take(type, detail) {
     switch (type) {
-      case 'level': return this.#figure.hear(detail)
+      case 'level': return this.#hear(detail)
       case 'caption': this.#captions.append(detail.who, detail.epoch, detail.text); break
       case 'caption_end': this.#announce(this.#captions.end(detail.who, detail.epoch, detail.cut), detail.who); break
       case 'state': this.#enter(detail.state); break
       case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
-      case 'muted': this.#muted = detail.muted; break
+      case 'muted': break
       case 'tool': this.#tool = detail.state === 'called' ? detail.name : ''; break
       case 'error': this.#fail(detail); break
       case 'ended': this.#end(detail.reason); break
     }
     this.#show()
+  }
+
+  #hear(level) {
+    this.#figure.hear(level)
+    if (this.#isDeaf && level.microphone > 0) {
+      this.#isDeaf = false
+      this.#show()
+    }
   }
 
   #enter(state) {
@@ -164,7 +174,7 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   #fail({ code, message }) {
-    this.#isDeaf ||= /^(microphone|insecure)/.test(code)
+    this.#isDeaf ||= /^microphone_(?!waiting)/.test(code)
     this.complain(code || 'unknown', message)
   }
 
@@ -178,21 +188,20 @@ export class VivaVoceElement extends HTMLElement {
     this.#show()
   }
 
+  /** Says `text` in writing, and calls first if need be; false if that failed. */
   #say(text) {
     if (!this.isLive) this.start()
+    if (!this.#call.say(text)) return false
     const epoch = `typed ${this.#typedCount += 1}`
     this.#captions.append('user', epoch, text)
     this.#captions.end('user', epoch, false)
     this.#captions.follow()
-    if (this.url) this.#call.say(text)
-    else this.#typed.push(text)
     this.#show()
+    return true
   }
 
   #mute() {
-    this.#muted = !this.#muted
-    if (this.#call) this.#call.muted = this.#muted
-    this.#show()
+    this.#call.muted = !this.#call.muted
   }
 
   #wire() {
@@ -207,8 +216,7 @@ export class VivaVoceElement extends HTMLElement {
     desk.onsubmit = (event) => {
       event.preventDefault()
       const words = text.value.trim()
-      text.value = ''
-      if (words) this.#say(words)
+      if (!words || this.#say(words)) text.value = ''
     }
   }
 
@@ -236,7 +244,7 @@ export class VivaVoceElement extends HTMLElement {
     write(state, words.state[name])
     write(hint, this.#hint(name))
     write(who, upstream === 'simulator' ? words.simulator : (this.getAttribute('model') ?? '').replace(/^models\//, ''))
-    mute.setAttribute('aria-pressed', this.#muted)
+    mute.setAttribute('aria-pressed', this.#call?.muted ?? false)
     log.tabIndex = this.#captions.isEmpty ? -1 : 0
   }
 
@@ -246,7 +254,7 @@ export class VivaVoceElement extends HTMLElement {
     if (name !== 'listening' && name !== 'speaking') return hint[name]
     if (this.#tool) return hint.tool(this.#tool)
     if (this.#isDeaf) return hint.deaf
-    return this.#muted ? hint.muted : hint[name]
+    return this.#call.muted ? hint.muted : hint[name]
   }
 
   /** Tells a screen reader, when it has time. */

@@ -21,17 +21,27 @@ export class VivaVoce extends EventTarget {
 
   start() {
     this.told.push(['start'])
+    this.isOn = true
     this.emit('state', { state: 'connecting' })
+    Promise.resolve(this.options.url()).then((url) => { this.url = url })
   }
 
   stop() {
+    if (!this.isOn) return
     this.told.push(['stop'])
-    this.emit('ended', { reason: '' })
+    this.isOn = false
     this.emit('state', { state: 'idle' })
+    this.emit('ended', { reason: '' })
   }
 
   say(text) {
     this.told.push(['say', text])
+    return this.isOn
+  }
+
+  close() {
+    this.stop()
+    this.told.push(['close'])
   }
 
   emit(type, detail) {

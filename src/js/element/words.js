@@ -39,13 +39,6 @@ const WORDS = {
       tool: (name) => `Working on it: ${name}`,
     },
     trouble: {
-      microphone_denied: 'The microphone was not allowed. Allow it in the settings of this page or app and tap again, or type.',
-      microphone_missing: 'No microphone was found. Connect one and tap again, or type.',
-      microphone_busy: 'Another app holds the microphone. End its call or recording and tap again, or type.',
-      insecure_page: 'This page was not opened over https, so it may not listen. Open it with an https:// address.',
-      no_audio_worklet: 'This browser is too old for live audio. Update it, or open the page in another one.',
-      proxy_unreachable: 'The other end cannot be reached. Check your connection and tap again.',
-      service_key: 'Gemini refused the key. Whoever runs this service has to set a valid one.',
       config_missing: 'This page does not know whom to call: its config.json is missing or broken. Whoever runs it has to put one beside the page.',
       unknown: 'Something went wrong. Tap to try again.',
     },
