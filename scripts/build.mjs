@@ -1,0 +1,115 @@
+// Compiles the WebAssembly into pkg/ and the page into dist/. `npm run build`; VIVAVOCE_URL names the proxy.
+
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { CommandError, ROOT, run } from './child.mjs'
+import { setup } from './setup.mjs'
+import { step, telling } from './step.mjs'
+
+/** Where the compiled WebAssembly and its glue lie, for the bundler and for the npm package. */
+export const PKG = join(ROOT, 'pkg')
+
+/** Where the page lies. */
+export const DIST = join(ROOT, 'dist')
+
+/** Builds all of it; what has not changed since the last time is left as it is. */
+export async function build() {
+  await setup()
+  await compile()
+  await bundle()
+}
+
+/** Compiles both modules into pkg/. */
+export async function compile() {
+  await mkdir(PKG, { recursive: true })
+  const folder = await targetFolder()
+  await cargo('vivavoce', 'wasm')
+  await bind(join(folder, 'wasm', 'vivavoce.wasm'))
+  await cargo('vivavoce-worklet', 'worklet')
+  await polish(join(folder, 'worklet', 'vivavoce_worklet.wasm'))
+}
+
+/** Bundles the page and what lies in pkg/ into dist/. */
+export async function bundle() {
+  const inputs = [...await files('www'), ...await files('src/js'), ...await files('pkg'), 'webpack.config.js', 'package-lock.json']
+  await unlessDone('page', DIST, inputs.map((name) => join(ROOT, name)), process.env.VIVAVOCE_URL, () => step('the page', pack))
+}
+
+/** The page's module and its glue. */
+function bind(module) {
+  const optimised = join(PKG, 'vivavoce_bg.wasm')
+  return unlessDone('main', optimised, [module, join(ROOT, 'Cargo.lock')], '', () => step('wasm-bindgen and wasm-opt', async () => {
+    await run('wasm-bindgen', [module, '--out-dir', PKG, ...GLUE])
+    await optimise('-Oz', optimised, optimised)
+  }))
+}
+
+/** The audio thread's module. */
+function polish(module) {
+  const optimised = join(PKG, 'vivavoce_worklet.wasm')
+  return unlessDone('worklet', optimised, [module], '', async () => {
+    await copyFile(module, optimised)
+    await optimise('-O3', optimised, optimised)
+  })
+}
+
+function cargo(crate, profile) {
+  const how = ['build', '--locked', '--target', WASM, '--profile', profile, '-p', crate]
+  return step(`${crate} as WebAssembly`, (tell) => run('cargo', how, { onLine: tell }))
+}
+
+function optimise(level, from, to) {
+  const tool = join(ROOT, 'node_modules', 'binaryen', 'bin', 'wasm-opt')
+  return run(process.execPath, [tool, level, '--strip-debug', '--strip-producers', '--strip-target-features', '-o', to, from])
+}
+
+async function targetFolder() {
+  const told = await run('cargo', ['metadata', '--no-deps', '--offline', '--format-version', '1'])
+  const { target_directory: folder } = JSON.parse(told.slice(told.indexOf('{"packages"')))
+  return join(folder, WASM)
+}
+
+async function pack() {
+  // Only here: setup may just have installed it.
+  const { default: webpack } = await import('webpack')
+  const { default: config } = await import('../webpack.config.js')
+  const stats = await new Promise((resolve, reject) => {
+    const compiler = webpack(config({}, {}))
+    compiler.run((error, result) => compiler.close(() => (error ? reject(error) : resolve(result))))
+  })
+  const said = stats.toString({ preset: 'errors-warnings', colors: false })
+  if (stats.hasErrors()) throw new CommandError('webpack', 'found errors', said)
+  if (said) console.log(said)
+}
+
+/** Does `work`, which makes `output`, unless it was done with exactly these inputs and the output is still there. */
+async function unlessDone(name, output, inputs, setting, work) {
+  const stamp = join(PKG, `.${name}-stamp`)
+  const wanted = await digest([...inputs, join(ROOT, 'scripts', 'build.mjs')], setting)
+  const isThere = await readdir(output).then((found) => found.length > 0, (error) => error.code === 'ENOTDIR')
+  if (isThere && await readFile(stamp, 'utf8').catch(() => '') === wanted) return
+  await writeFile(stamp, '')
+  await work()
+  await writeFile(stamp, wanted)
+}
+
+async function digest(paths, setting = '') {
+  const hash = createHash('sha256').update(setting)
+  for (const path of paths) hash.update(`\n${relative(ROOT, path)}\n`).update(await readFile(path))
+  return hash.digest('hex')
+}
+
+/** The files under a folder, as paths from the root; hidden ones are not meant. */
+async function files(folder) {
+  const found = await readdir(join(ROOT, folder), { withFileTypes: true, recursive: true })
+  const isMeant = (entry) => entry.isFile() && !entry.name.startsWith('.')
+  return found.filter(isMeant).map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name))).sort()
+}
+
+const WASM = 'wasm32-unknown-unknown'
+
+const GLUE = ['--target', 'web', '--no-typescript', '--omit-default-module-path', '--remove-producers-section']
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await telling(build)

@@ -1,0 +1,46 @@
+// The page: www/ and the package's JavaScript and WebAssembly, into dist/. It runs from any folder of any server.
+
+import { fileURLToPath } from 'node:url'
+import CopyWebpackPlugin from 'copy-webpack-plugin'
+import HtmlWebpackPlugin from 'html-webpack-plugin'
+import webpack from 'webpack'
+
+export default (_env, { mode = 'production' } = {}) => ({
+  mode,
+  context: path('.'),
+  entry: './www/main.js',
+  target: ['web', 'es2022'],
+  output: {
+    path: path('dist'),
+    publicPath: 'auto',
+    filename: '[name].[contenthash:8].js',
+    assetModuleFilename: '[name].[contenthash:8][ext]',
+    clean: true,
+  },
+  plugins: [
+    new HtmlWebpackPlugin({ template: 'www/index.html', scriptLoading: 'defer' }),
+    new CopyWebpackPlugin({ patterns: [{ context: 'www', from: '*.{css,svg,png,webmanifest}' }, 'www/early.js'] }),
+    new Config(process.env.VIVAVOCE_URL || '/ws'),
+  ],
+  devtool: mode === 'production' ? false : 'source-map',
+  // `npm run size` has a budget of its own.
+  performance: { hints: false },
+})
+
+/** Writes config.json, in which the page reads whom to call; it may be changed after the build. */
+class Config {
+  constructor(url) {
+    this.url = url
+  }
+
+  apply(compiler) {
+    const source = new webpack.sources.RawSource(`${JSON.stringify({ url: this.url })}\n`)
+    compiler.hooks.thisCompilation.tap('Config', (compilation) => {
+      compilation.hooks.processAssets.tap('Config', () => compilation.emitAsset('config.json', source))
+    })
+  }
+}
+
+function path(name) {
+  return fileURLToPath(new URL(name, import.meta.url))
+}
