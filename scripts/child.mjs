@@ -111,10 +111,14 @@ class Lines {
 // A process group of its own lets us end a command together with its children; Windows has none.
 const GROUPS = process.platform !== 'win32'
 const children = new Set()
+const GRACE_MS = 3000
 
 process.on('exit', () => children.forEach(child => signal(child, 'SIGKILL')))
 for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
-  process.on(name, () => {
-    if (process.listenerCount(name) === 1) process.exit(code)
+  process.once(name, () => {
+    // Asked first, so that they can end what they started; whoever has not done so soon is ended at our exit.
+    children.forEach(child => signal(child))
+    setInterval(() => children.size === 0 && process.exit(code), 20)
+    setTimeout(() => process.exit(code), GRACE_MS)
   })
 }

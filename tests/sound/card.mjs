@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from './fact.mjs'
+import { hurried } from './priority.mjs'
 import { rms } from './signal.mjs'
 
 export class SoundCard {
@@ -82,10 +83,11 @@ export class SoundCard {
   }
 
   #run(command, words, stdio) {
-    const child = spawn(command, words, { stdio, env: { ...process.env, ...this.environment } })
+    const child = hurried(spawn(command, words, { stdio, env: { ...process.env, ...this.environment } }))
     this.#children.add(child)
+    programs.add(child)
     child.once('error', error => console.error(error))
-    child.once('close', () => this.#children.delete(child))
+    child.once('close', () => this.#children.delete(child) && programs.delete(child))
     return child
   }
 }
@@ -141,3 +143,7 @@ class Recording {
 
 // −60 dB of full scale: below it nobody would say that something plays.
 const AUDIBLE = 0.001
+
+// No sound server outlives us.
+const programs = new Set()
+process.on('exit', () => programs.forEach(child => child.kill('SIGKILL')))

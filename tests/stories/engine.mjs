@@ -1,13 +1,14 @@
 // Three browser engines, each with its WebDriver, on a sound card, with nothing faked but the question for permission.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Builder } from 'selenium-webdriver'
 import { find } from '../../scripts/child.mjs'
 import { until } from '../sound/fact.mjs'
+import { hurried } from '../sound/priority.mjs'
 
 /** The engines to tell the stories in: all three, or those that the environment names. */
 export const ENGINES = (process.env.VIVAVOCE_BROWSERS ?? 'chromium firefox webkit').split(/[ ,]+/).filter(Boolean)
@@ -36,8 +37,18 @@ export class Browser {
   /** Ends the browser, its driver and its display. */
   async close() {
     await Promise.race([this.driver?.quit().catch(() => {}), new Promise(resolve => setTimeout(resolve, 5000).unref())])
-    for (const child of this.#children.reverse()) end(child)
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+    this.end()
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+    open.delete(this)
+  }
+
+  /** Ends every program that was started with this browser's folder as its home, whoever started it. */
+  end() {
+    for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+      try {
+        if (readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`HOME=${this.folder}\0`)) process.kill(Number(pid), 'SIGKILL')
+      } catch { /* It is gone already, or not ours to look at. */ }
+    }
   }
 
   /** Its name. */
@@ -46,10 +57,10 @@ export class Browser {
   /** A folder of its own for profile and home. */
   folder = mkdtempSync(join(tmpdir(), 'browser-'))
 
-  #children = []
   #environment
 
   constructor(engine, card) {
+    open.add(this)
     this.engine = engine
     this.#environment = { ...process.env, ...card.environment, HOME: this.folder, TMPDIR: this.folder,
       LANG: 'C.UTF-8', NO_AT_BRIDGE: '1', WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' }
@@ -59,9 +70,8 @@ export class Browser {
 
   /** Starts a program and waits until it prints something that matches; returns the first group. */
   async program(command, words, sign, more = {}) {
-    const child = spawn(command, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...this.#environment, ...more } })
-    this.#children.push(child)
+    const child = hurried(spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...this.#environment, ...more } }))
     let printed = ''
     let failure
     child.once('error', error => { failure = error })
@@ -140,9 +150,7 @@ async function freePort() {
   return port
 }
 
-/** Ends a program with all that it started. */
-function end(child) {
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch { /* It is gone already. */ }
-}
+// Browsers outlive their drivers, and drivers us, unless somebody ends them.
+const open = new Set()
+process.on('exit', () => open.forEach(browser => browser.end()))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1))

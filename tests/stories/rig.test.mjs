@@ -6,12 +6,12 @@ import { By } from 'selenium-webdriver'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
 import { pitch } from '../sound/flaw.mjs'
-import { decibels, rms, tone } from '../sound/signal.mjs'
+import { decibels, resample, rms, tone } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { story } from './story.mjs'
 
 for (const rate of [44100, 48000]) {
-  story(`carries sound both ways at ${rate} Hz`, { rate }, async ({ browser, card, note, after }) => {
+  story(`carries sound both ways at ${rate} Hz`, { rate }, async ({ engine, browser, card, note, after }) => {
     const page = await servePage(after)
     await browser.driver.get(page)
     await browser.driver.findElement(By.id('tap')).click()
@@ -21,10 +21,11 @@ for (const rate of [44100, 48000]) {
     await card.speak(said)
     const context_rate = await browser.run('return context.sampleRate')
     const heard = await microphone(browser, 0.5)
-    const result = compare(said.samples, heard, rate)
+    const result = compare(resample(said, context_rate), heard, context_rate)
     note(`microphone ${context_rate} Hz, SNR ${result.snr_db.toFixed(1)} dB, median ${result.median_db.toFixed(1)} dB, gain ${result.gain.toFixed(3)}, ` +
       `drift ${result.drift_ppm.toFixed(0)} ppm, ${result.jumps.map(jump => `jump of ${jump.samples.toFixed(1)} at ${jump.at_s} s`).join(', ')}`)
-    assert.equal(context_rate, rate)
+    // WebKitGTK's contexts run at 44.1 kHz whatever the device does.
+    assert.equal(context_rate, engine === 'webkit' ? 44100 : rate)
 
     const recording = await card.listen()
     await browser.run('sound(440, 1)')
@@ -34,7 +35,7 @@ for (const rate of [44100, 48000]) {
     const back = compare(tone(440, 1, rate), recording.samples(), rate)
     note(`loudspeaker SNR ${back.snr_db.toFixed(1)} dB, level ${decibels(rms(recording.samples())).toFixed(1)} dB`)
     assert.ok(Math.abs(pitch(recording.samples(), rate) - 440) < 2)
-    assert.ok(result.snr_db > 20 && back.snr_db > 20)
+    assert.ok(result.median_db > 40 && back.median_db > 40)
   })
 }
 

@@ -17,16 +17,15 @@ export function story(name, { rate = 44100, engines = ENGINES } = {}, told) {
     test(`${name} (${engine})`, { timeout: PATIENCE_MS }, async t => {
       const ends = []
       const after = end => ends.unshift(end)
-      const note = text => t.diagnostic(text)
-      try {
-        const card = await twice(() => SoundCard.open({ rate }))
-        after(() => card.close())
-        const browser = await twice(() => Browser.open(engine, card))
-        after(() => browser.close())
-        await told({ engine, browser, card, note, after })
-      } finally {
+      // Not `finally`: a story that hangs is ended too.
+      t.after(async () => {
         for (const end of ends) await end()
-      }
+      })
+      const card = await twice(() => SoundCard.open({ rate }))
+      after(() => card.close())
+      const browser = await twice(() => Browser.open(engine, card))
+      after(() => browser.close())
+      await told({ engine, browser, card, after, note: text => t.diagnostic(`${engine}: ${text}`) })
     })
   }
 }
