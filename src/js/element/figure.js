@@ -23,7 +23,7 @@ export class Figure {
     this.#pen = canvas.getContext('2d')
   }
 
-  /** Begins to draw, until [`stop`]. */
+  /** Begins to draw, until `stop`. */
   start() {
     this.stop()
     this.#count = 0
@@ -47,20 +47,19 @@ export class Figure {
 
   #tick(now) {
     this.#frame = requestAnimationFrame((next) => this.#tick(next))
-    const every = this.#pace()
-    if (this.#count % 64 === 0) this.#prepare()
-    if (this.#count++ % every) return
-    const passed = Math.min((now - this.#before) / 1000, 0.1)
+    if (now - this.#before < this.#pause()) return
+    if (this.#count++ % 32 === 0) this.#prepare()
+    const passed = Math.min((now - this.#before) / 1000, 0.2)
     this.#before = now
     this.#follow(passed)
     this.#draw()
   }
 
-  /** One frame in how many is drawn: all in a call, a few beside it. */
-  #pace() {
-    const live = this.#state !== 'idle' && this.#state !== 'ended'
-    if (this.#calm.matches) return 6
-    return live ? 1 : 3
+  /** Milliseconds to wait between two drawings: enough for the eye, easy on a phone's battery. */
+  #pause() {
+    const isLive = this.#state !== 'idle' && this.#state !== 'ended'
+    if (this.#calm.matches) return 120
+    return isLive ? 30 : 60
   }
 
   /** Takes over the size and the colours of the moment. */
@@ -144,7 +143,7 @@ export class Figure {
 const STRINGS = 4
 
 /** Corners of a closed curve: too many to be seen. */
-const STEPS = 180
+const STEPS = 160
 
 /** From rms to 0…1 as the ear ranks it: −50 dB is nothing, −12 dB is all. */
 function loudness(rms) {
