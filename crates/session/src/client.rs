@@ -1,11 +1,27 @@
 //! The phone's half of a call.
+//!
+//! [`Client`] decides; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
+//! model's turns live), `ear` (what was heard of them), `captions`, and `closing` (what the end of a socket means).
 
-use crate::Moment;
+mod captions;
+mod closing;
+mod ear;
+mod microphone;
+mod turns;
+
+use crate::{Backoff, Moment};
 use bytes::Bytes;
+use captions::Captions;
+use closing::Closing;
 use core::time::Duration;
+use ear::Ear;
+use microphone::Microphone;
 use serde::Serialize;
 use std::collections::VecDeque;
-use vivavoce_wire::message::{ToolState, Upstream};
+use turns::Turns;
+use vivavoce_wire::audio::{AudioFrame, Kind};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, ToolState, TurnState, Uplink, Upstream};
+use vivavoce_wire::trouble::{Code, Trouble};
 
 /// What a client must know before it starts.
 #[derive(Clone, Debug)]
@@ -87,7 +103,7 @@ pub enum ClientOutput {
     SendText(String),
     /// Send a binary frame.
     SendBinary(Bytes),
-    /// Close the socket.
+    /// Close the socket, drop it, and report nothing more of it.
     CloseSocket {
         /// With this code.
         code: u16,
@@ -148,7 +164,8 @@ pub enum ClientEvent {
         /// The piece, spaces included.
         text: String,
     },
-    /// A caption is finished.
+    /// A caption is finished. A late piece may still be appended to the user's; the model's is said to be cut
+    /// after it was finished if the user speaks over what still plays of it.
     CaptionEnd {
         /// Whose.
         who: Who,
@@ -171,7 +188,7 @@ pub enum ClientEvent {
         /// Off?
         muted: bool,
     },
-    /// Something went wrong; if it ends the call, `Ended` follows.
+    /// Something went wrong; if it ends the call, `Ended` follows with the same sentence.
     Error {
         /// What, for machines.
         code: String,
@@ -216,21 +233,601 @@ pub enum ClientState {
 pub struct Client {
     config: ClientConfig,
     queue: VecDeque<ClientOutput>,
+    phase: Phase,
+    /// The state that the page was told last.
+    shown: ClientState,
+    microphone: Microphone,
+    turns: Turns,
+    ear: Ear,
+    captions: Captions,
+    /// What was typed while there was nobody to send it to.
+    typed: VecDeque<String>,
+    /// Whether a socket ever opened: tells an unreachable proxy from a lost network.
+    reached: bool,
+    /// The call that `ready` named last.
+    call: Option<String>,
+    /// What the proxy complained of on this connection.
+    trouble: Option<Trouble>,
+    /// The complaint that the page was told last, so that it is told once.
+    told: Option<Trouble>,
+    max_frame_bytes: usize,
+    backoff: Backoff,
+    /// When the present row of failures began.
+    lost_at: Option<Moment>,
+    /// When the proxy last said anything, and the pings since.
+    quiet_since: Moment,
+    pings: u32,
+    ping_id: u64,
+}
+
+/// Where a call stands, with what only that place needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// A socket was asked for.
+    Opening {
+        give_up_at: Moment,
+    },
+    /// Hello was said.
+    Open {
+        ready_by: Moment,
+        ready_at: Option<Moment>,
+    },
+    /// Waits before the next socket.
+    Waiting {
+        until: Moment,
+    },
+    /// Said goodbye; the proxy may say it too.
+    Leaving {
+        until: Moment,
+    },
+    Over,
 }
 
 impl Client {
     /// A call that has not started.
     pub fn new(config: ClientConfig) -> Self {
-        Self { config, queue: VecDeque::new() }
+        let kept_samples = config.early_audio.as_secs_f64() * f64::from(config.uplink_rate_hz);
+        Self {
+            queue: VecDeque::new(),
+            phase: Phase::Idle,
+            shown: ClientState::Idle,
+            microphone: Microphone::new(config.uplink_rate_hz, kept_samples as u64),
+            turns: Turns::default(),
+            ear: Ear::default(),
+            captions: Captions::default(),
+            typed: VecDeque::new(),
+            reached: false,
+            call: None,
+            trouble: None,
+            told: None,
+            max_frame_bytes: DEFAULT_FRAME_BYTES,
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, config.seed),
+            lost_at: None,
+            quiet_since: Moment::default(),
+            pings: 0,
+            ping_id: 0,
+            config,
+        }
     }
 
     /// Takes in one thing that happened at `now`.
     pub fn handle(&mut self, input: ClientInput, now: Moment) {
-        let _ = (input, now, &self.config);
+        if self.phase == Phase::Over {
+            return;
+        }
+        match input {
+            ClientInput::Start => self.start(now),
+            ClientInput::SocketOpen => self.socket_open(now),
+            ClientInput::SocketText(text) => self.socket_text(&text, now),
+            ClientInput::SocketBinary(bytes) => self.socket_binary(&bytes, now),
+            ClientInput::SocketClosed { code, reason: _ } => self.socket_closed(code, now),
+            ClientInput::Microphone(pcm) => self.microphone_frame(&pcm),
+            ClientInput::MicrophoneEnd => self.microphone_end(),
+            ClientInput::Mute(muted) => self.mute(muted, now),
+            ClientInput::Text(text) => self.text(text),
+            ClientInput::Player(report) => self.player(report, now),
+            ClientInput::HangUp => self.hang_up(now),
+            ClientInput::Timeout => {}
+        }
+        self.tick(now);
+        self.show_state();
     }
 
     /// The next thing to do; `Timeout` comes last, so drain until then.
     pub fn poll(&mut self) -> ClientOutput {
-        self.queue.pop_front().unwrap_or(ClientOutput::Timeout(None))
+        self.queue.pop_front().unwrap_or(ClientOutput::Timeout(self.wake_at()))
+    }
+
+    /// Samples of the microphone that were dropped because nobody could be sent them for too long.
+    pub const fn dropped_samples(&self) -> u64 {
+        self.microphone.dropped_samples()
+    }
+
+    // ---- What the person does.
+
+    fn start(&mut self, now: Moment) {
+        if self.phase == Phase::Idle {
+            self.open(now);
+        }
+    }
+
+    fn open(&mut self, now: Moment) {
+        self.phase = Phase::Opening { give_up_at: now + OPEN_PATIENCE };
+        self.queue.push_back(ClientOutput::Open { url: self.config.url.clone() });
+    }
+
+    fn microphone_frame(&mut self, pcm: &Bytes) {
+        for piece in self.microphone.take(pcm) {
+            match self.phase {
+                Phase::Open { .. } => self.send_audio(piece),
+                Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.keep(piece),
+                Phase::Leaving { .. } | Phase::Over => {}
+            }
+        }
+    }
+
+    fn send_audio(&mut self, piece: microphone::Piece) {
+        let epoch = self.turns.on_the_wire(self.ear.epoch());
+        self.queue.push_back(ClientOutput::SendBinary(self.microphone.frame(piece, epoch)));
+    }
+
+    fn microphone_end(&mut self) {
+        match self.phase {
+            Phase::Open { .. } => self.send(&FromClient::AudioEnd),
+            Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.end(),
+            Phase::Leaving { .. } | Phase::Over => {}
+        }
+    }
+
+    fn mute(&mut self, muted: bool, now: Moment) {
+        if !self.microphone.mute(muted, now) {
+            return;
+        }
+        if matches!(self.phase, Phase::Open { .. }) {
+            self.send(&FromClient::Mute { muted });
+        }
+        self.tell(ClientEvent::Muted { muted });
+    }
+
+    fn text(&mut self, text: String) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let message = FromClient::Text { text };
+        if message.encode().len() > self.max_frame_bytes {
+            return self.complain(Code::TooLarge, TEXT_TOO_LONG);
+        }
+        let FromClient::Text { text } = message else { return };
+        match self.phase {
+            Phase::Open { .. } => self.send(&FromClient::Text { text }),
+            Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.keep_text(text),
+            Phase::Leaving { .. } | Phase::Over => {}
+        }
+    }
+
+    fn keep_text(&mut self, text: String) {
+        let bytes: usize = self.typed.iter().map(String::len).sum();
+        if self.typed.len() >= KEPT_TEXTS || bytes + text.len() > DEFAULT_FRAME_BYTES {
+            return self.complain(Code::Limited, TEXT_TOO_SOON);
+        }
+        self.typed.push_back(text);
+    }
+
+    fn hang_up(&mut self, now: Moment) {
+        self.flush_all();
+        match self.phase {
+            Phase::Open { .. } => {
+                self.report_heard(now);
+                self.send(&FromClient::Bye);
+                self.phase = Phase::Leaving { until: now + BYE_PATIENCE };
+            }
+            Phase::Opening { .. } | Phase::Leaving { .. } => {
+                self.close_socket(1000, "");
+                self.finish(String::new());
+            }
+            Phase::Idle | Phase::Waiting { .. } => self.finish(String::new()),
+            Phase::Over => {}
+        }
+    }
+
+    // ---- What the player does.
+
+    fn player(&mut self, report: PlayerReport, now: Moment) {
+        self.ear.take(report, now);
+    }
+
+    fn report_heard(&mut self, now: Moment) {
+        let Some((epoch, samples)) = self.ear.report(now) else { return };
+        let epoch = self.turns.on_the_wire(epoch);
+        if epoch > 0 {
+            self.send(&FromClient::Heard { epoch, samples });
+        }
+    }
+
+    /// Silences everything that there is.
+    fn flush_all(&mut self) {
+        if let Some(epoch) = self.turns.kill_all() {
+            self.flush(epoch);
+        }
+    }
+
+    /// Silence comes before all else that waits to be done, and what waits of dead turns is undone.
+    fn flush(&mut self, epoch: u32) {
+        self.queue.retain(|output| !output.plays_up_to(epoch));
+        self.queue.push_front(ClientOutput::Flush { epoch });
+    }
+
+    // ---- What the socket does.
+
+    fn socket_open(&mut self, now: Moment) {
+        if !matches!(self.phase, Phase::Opening { .. }) {
+            return;
+        }
+        self.phase = Phase::Open { ready_by: now + READY_PATIENCE, ready_at: None };
+        self.reached = true;
+        self.trouble = None;
+        self.word_came(now);
+        self.send(&FromClient::Hello(self.hello()));
+        self.send_kept();
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            audio: Uplink { rate_hz: self.config.uplink_rate_hz, ..Uplink::default() },
+            ticket: self.config.ticket.clone(),
+            client: self.config.client.clone(),
+            greeting: self.config.greeting && self.call.is_none(),
+        }
+    }
+
+    /// Sends what waited for a socket: sound, then its end or the mute, then text.
+    fn send_kept(&mut self) {
+        self.microphone.restart();
+        while let Some(piece) = self.microphone.kept() {
+            self.send_audio(piece);
+        }
+        if self.microphone.take_end() {
+            self.send(&FromClient::AudioEnd);
+        }
+        if self.microphone.is_muted() {
+            self.send(&FromClient::Mute { muted: true });
+        }
+        while let Some(text) = self.typed.pop_front() {
+            self.send(&FromClient::Text { text });
+        }
+    }
+
+    fn socket_text(&mut self, text: &str, now: Moment) {
+        if !self.word_came(now) {
+            return;
+        }
+        // What a newer proxy says beyond this is skipped.
+        let Ok(message) = FromProxy::decode(text) else { return };
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            if matches!(message, FromProxy::Bye { .. }) {
+                self.close_socket(1000, "");
+                self.finish(String::new());
+            }
+            return;
+        }
+        match message {
+            FromProxy::Ready(ready) => self.ready(ready, now),
+            FromProxy::UserTranscript { text, done } => self.captions.user(text, done, &mut self.queue),
+            FromProxy::ModelTranscript { epoch, text } => self.model_transcript(epoch, text),
+            FromProxy::Turn { epoch, state, samples: _, reason: _ } => self.turn(epoch, state, now),
+            FromProxy::Activity { speaking } => self.captions.activity(speaking, &mut self.queue),
+            FromProxy::Tool { id, name, state, arguments: _ } => {
+                self.tell(ClientEvent::Tool { id, name, state });
+            }
+            FromProxy::Error { error } => self.proxy_complains(error),
+            FromProxy::Ping { id } => self.send(&FromClient::Pong { id }),
+            FromProxy::Pong { id: _ } => {}
+            FromProxy::Bye { reason } => self.proxy_leaves(reason),
+        }
+    }
+
+    fn ready(&mut self, ready: Ready, now: Moment) {
+        let Phase::Open { ready_by, ready_at: None } = self.phase else { return };
+        self.phase = Phase::Open { ready_by, ready_at: Some(now) };
+        if self.call.as_ref() != Some(&ready.call) {
+            self.turns.start_call();
+        }
+        self.call = Some(ready.call.clone());
+        self.max_frame_bytes = ready.max_frame_bytes as usize;
+        self.tell(ClientEvent::Ready { call: ready.call, upstream: ready.upstream, model: ready.model });
+    }
+
+    fn model_transcript(&mut self, epoch: u32, text: String) {
+        let Some(epoch) = self.turns.here(epoch) else { return };
+        if self.turns.is_alive(epoch) {
+            self.captions.model(epoch, text, &mut self.queue);
+        }
+    }
+
+    fn turn(&mut self, epoch: u32, state: TurnState, now: Moment) {
+        let Some(epoch) = self.turns.here(epoch) else { return };
+        match state {
+            TurnState::Started => self.turn_started(epoch, now),
+            TurnState::Generated => self.turn_ended(epoch),
+            TurnState::Interrupted => self.turn_interrupted(epoch),
+            TurnState::Complete => {
+                self.turn_ended(epoch);
+                self.captions.complete(epoch, &mut self.queue);
+            }
+        }
+    }
+
+    fn turn_started(&mut self, epoch: u32, now: Moment) {
+        if self.turns.start(epoch) {
+            self.captions.model_begins(epoch, now, &mut self.queue);
+        }
+    }
+
+    fn turn_ended(&mut self, epoch: u32) {
+        if let Some(samples) = self.turns.end(epoch) {
+            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+        }
+    }
+
+    fn turn_interrupted(&mut self, epoch: u32) {
+        if !self.turns.kill(epoch) {
+            return;
+        }
+        self.flush(epoch);
+        let (turns, ear) = (&self.turns, &self.ear);
+        self.captions.cut(epoch, |epoch| !ear.has_heard(epoch, turns.received(epoch)), &mut self.queue);
+    }
+
+    fn socket_binary(&mut self, bytes: &Bytes, now: Moment) {
+        if !self.word_came(now) || !matches!(self.phase, Phase::Open { .. }) {
+            return;
+        }
+        let Ok(frame) = AudioFrame::decode(bytes) else { return };
+        if frame.kind != Kind::Model || frame.payload.is_empty() {
+            return;
+        }
+        let Some(epoch) = self.turns.here(frame.epoch) else { return };
+        self.turn_started(epoch, now);
+        if self.turns.receive(epoch, frame.position, frame.samples()) {
+            let position = frame.position;
+            self.queue.push_back(ClientOutput::Play { epoch, position, pcm: frame.payload });
+        }
+    }
+
+    fn proxy_complains(&mut self, trouble: Trouble) {
+        if self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
+            self.complain(trouble.code, &trouble.message);
+            self.told = Some(trouble.clone());
+        }
+        self.trouble = Some(trouble);
+    }
+
+    fn proxy_leaves(&mut self, reason: String) {
+        self.close_socket(1000, "");
+        self.finish(if reason.is_empty() { String::from(PROXY_ENDED) } else { reason });
+    }
+
+    fn socket_closed(&mut self, code: u16, now: Moment) {
+        match self.phase {
+            Phase::Opening { .. } if !self.reached => self.unreachable(),
+            Phase::Opening { .. } => self.lost(now),
+            Phase::Open { .. } => match closing::judge(code, self.trouble.as_ref()) {
+                Closing::Retry => self.lost(now),
+                Closing::End(sentence) => self.finish(sentence),
+                Closing::Fail(trouble) => self.fail(trouble),
+            },
+            Phase::Leaving { .. } => self.finish(String::new()),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Over => {}
+        }
+    }
+
+    /// The proxy spoke; says whether there is a connection that it could speak on.
+    fn word_came(&mut self, now: Moment) -> bool {
+        self.quiet_since = now;
+        self.pings = 0;
+        matches!(self.phase, Phase::Open { .. } | Phase::Leaving { .. })
+    }
+
+    // ---- Losing the proxy and finding it again.
+
+    /// The socket is gone and may be had again.
+    fn lost(&mut self, now: Moment) {
+        for (epoch, samples) in self.turns.end_all() {
+            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+        }
+        self.captions.close(&mut self.queue);
+        if let Phase::Open { ready_at: Some(at), .. } = self.phase
+            && now.since(at) >= STEADY
+        {
+            self.lost_at = None;
+            self.told = None;
+            self.backoff.reset();
+        }
+        let lost_at = *self.lost_at.get_or_insert(now);
+        if self.backoff.tries() >= MOST_TRIES || now.since(lost_at) >= LONGEST_SEARCH {
+            let trouble = self.trouble.take();
+            return self.fail(trouble.unwrap_or_else(closing::connection_lost));
+        }
+        let asked = self.trouble.as_ref().and_then(|trouble| trouble.retry_after_ms).unwrap_or(0);
+        let wait = self.backoff.wait().max(Duration::from_millis(asked).min(LONGEST_WAIT));
+        self.phase = Phase::Waiting { until: now + wait };
+    }
+
+    fn unreachable(&mut self) {
+        let url = self.config.url.split(['?', '#']).next().unwrap_or_default();
+        let message = closing::unreachable(url);
+        self.tell(ClientEvent::Error { code: String::from("proxy_unreachable"), message: message.clone() });
+        self.finish(message);
+    }
+
+    /// Ends the call with trouble that the page may have been told already.
+    fn fail(&mut self, trouble: Trouble) {
+        if self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
+            self.complain(trouble.code, &trouble.message);
+        }
+        self.finish(trouble.message);
+    }
+
+    fn finish(&mut self, reason: String) {
+        self.captions.close(&mut self.queue);
+        self.phase = Phase::Over;
+        self.show_state();
+        self.tell(ClientEvent::Ended { reason });
+    }
+
+    // ---- Time.
+
+    fn tick(&mut self, now: Moment) {
+        self.captions.tick(now, &mut self.queue);
+        match self.phase {
+            Phase::Opening { give_up_at } if now >= give_up_at => {
+                self.close_socket(GAVE_UP, "not opened in time");
+                if self.reached { self.lost(now) } else { self.unreachable() }
+            }
+            Phase::Open { ready_by, ready_at: None } if now >= ready_by => self.silent(now),
+            Phase::Open { ready_at, .. } => {
+                if ready_at.is_some() && self.ear.due_at().is_some_and(|due| now >= due) {
+                    self.report_heard(now);
+                }
+                self.keep_alive(now);
+            }
+            Phase::Waiting { until } if now >= until => self.open(now),
+            Phase::Leaving { until } if now >= until => {
+                self.close_socket(1000, "");
+                self.finish(String::new());
+            }
+            Phase::Idle
+            | Phase::Opening { .. }
+            | Phase::Waiting { .. }
+            | Phase::Leaving { .. }
+            | Phase::Over => {}
+        }
+    }
+
+    fn keep_alive(&mut self, now: Moment) {
+        if now < self.next_sign_at() {
+            return;
+        }
+        if self.pings >= MISSED_PINGS {
+            return self.silent(now);
+        }
+        // After a long sleep one ping is asked, not all that were missed.
+        self.quiet_since = now - (PING_AFTER + PONG_PATIENCE * self.pings);
+        self.pings += 1;
+        self.ping_id += 1;
+        self.send(&FromClient::Ping { id: self.ping_id });
+    }
+
+    /// When the next ping is due, or the connection is given up.
+    fn next_sign_at(&self) -> Moment {
+        self.quiet_since + PING_AFTER + PONG_PATIENCE * self.pings
+    }
+
+    /// The proxy no longer answers.
+    fn silent(&mut self, now: Moment) {
+        self.close_socket(GAVE_UP, "no answer");
+        self.lost(now);
+    }
+
+    fn wake_at(&self) -> Option<Moment> {
+        let phase = match self.phase {
+            Phase::Idle => None,
+            Phase::Opening { give_up_at } => Some(give_up_at),
+            Phase::Open { ready_by, ready_at: None } => Some(ready_by.min(self.next_sign_at())),
+            Phase::Open { ready_at: Some(_), .. } => {
+                [self.ear.due_at(), Some(self.next_sign_at())].into_iter().flatten().min()
+            }
+            Phase::Waiting { until } | Phase::Leaving { until } => Some(until),
+            Phase::Over => return None,
+        };
+        [phase, self.captions.due_at()].into_iter().flatten().min()
+    }
+
+    // ---- Words.
+
+    fn send(&mut self, message: &FromClient) {
+        self.queue.push_back(ClientOutput::SendText(message.encode()));
+    }
+
+    fn close_socket(&mut self, code: u16, reason: &str) {
+        self.queue.push_back(ClientOutput::CloseSocket { code, reason: String::from(reason) });
+    }
+
+    fn tell(&mut self, event: ClientEvent) {
+        self.queue.push_back(ClientOutput::Event(event));
+    }
+
+    fn complain(&mut self, code: Code, message: &str) {
+        self.tell(ClientEvent::Error { code: code.name().into(), message: message.into() });
+    }
+
+    fn show_state(&mut self) {
+        let state = match self.phase {
+            Phase::Idle | Phase::Leaving { .. } | Phase::Over => ClientState::Idle,
+            Phase::Waiting { .. } => ClientState::Reconnecting,
+            Phase::Opening { .. } | Phase::Open { ready_at: None, .. } => {
+                if self.lost_at.is_some() {
+                    ClientState::Reconnecting
+                } else {
+                    ClientState::Connecting
+                }
+            }
+            Phase::Open { ready_at: Some(_), .. } => {
+                if self.ear.sounds() {
+                    ClientState::Speaking
+                } else {
+                    ClientState::Listening
+                }
+            }
+        };
+        if state != self.shown {
+            self.shown = state;
+            self.tell(ClientEvent::State { state });
+        }
     }
 }
+
+impl ClientOutput {
+    /// Whether this hands the player something of a turn up to `epoch`.
+    const fn plays_up_to(&self, epoch: u32) -> bool {
+        match self {
+            Self::Play { epoch: of, .. } | Self::EndTurn { epoch: of, .. } => *of <= epoch,
+            _ => false,
+        }
+    }
+}
+
+/// Until a proxy says otherwise, it takes frames of this size: its own default.
+const DEFAULT_FRAME_BYTES: usize = 64 * 1024;
+/// A phone on a poor network needs several seconds for TCP and TLS; browsers themselves wait minutes.
+const OPEN_PATIENCE: Duration = Duration::from_secs(15);
+/// The proxy gives the service ten seconds to open and ten to be set up, and then says so; this is for one that
+/// does not.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+/// A proxy that is there answers a goodbye within a round trip or two.
+const BYE_PATIENCE: Duration = Duration::from_secs(2);
+/// Phones and NATs drop silent connections after half a minute and more.
+const PING_AFTER: Duration = Duration::from_secs(15);
+/// Longer than any round trip that one could hold a conversation over.
+const PONG_PATIENCE: Duration = Duration::from_secs(5);
+/// Pings without any sign of life until the connection counts as dead.
+const MISSED_PINGS: u32 = 2;
+/// A network that flickers is back within this.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The last waits, half of it on average, spread the tries over about a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// Tries until the call is given up.
+const MOST_TRIES: u32 = 8;
+/// Time until the call is given up.
+const LONGEST_SEARCH: Duration = Duration::from_secs(60);
+/// A connection that lasted this long begins a new row of tries when it is lost.
+const STEADY: Duration = Duration::from_secs(10);
+/// Typed lines that wait for a connection.
+const KEPT_TEXTS: usize = 16;
+/// Close code of a connection that shows no sign of life; browsers let pages use 3000 to 4999.
+const GAVE_UP: u16 = 4000;
+
+const TEXT_TOO_LONG: &str = "This text is too long to be sent: shorten it.";
+const TEXT_TOO_SOON: &str = "Too much text is waiting for the connection: send it again once the call is up.";
+const PROXY_ENDED: &str = "The call has ended.";

@@ -1,0 +1,117 @@
+//! What the person has heard, and when the proxy is told.
+
+use super::PlayerReport;
+use crate::Moment;
+use core::time::Duration;
+
+/// How far the player is, and how far the proxy knows it to be.
+#[derive(Debug, Default)]
+pub(super) struct Ear {
+    /// The newest turn that sounded, and its samples heard.
+    heard: (u32, u64),
+    /// What the proxy was told.
+    told: (u32, u64),
+    told_at: Option<Moment>,
+    /// When it is to be told next.
+    due_at: Option<Moment>,
+    sounds: bool,
+}
+
+impl Ear {
+    /// Takes the player's word; a count that falls is not believed.
+    pub(super) fn take(&mut self, report: PlayerReport, now: Moment) {
+        let fell_silent = self.sounds && !report.sounding;
+        self.sounds = report.sounding;
+        self.heard = self.heard.max((report.epoch, report.heard_samples));
+        if self.heard <= self.told {
+            return;
+        }
+        let next = match self.told_at {
+            Some(told_at) if !fell_silent => told_at + PACE,
+            Some(_) | None => now,
+        };
+        self.due_at = Some(self.due_at.map_or(next, |due| due.min(next)));
+    }
+
+    /// What the proxy does not know yet; asking settles it.
+    pub(super) fn report(&mut self, now: Moment) -> Option<(u32, u64)> {
+        self.due_at = None;
+        if self.heard <= self.told {
+            return None;
+        }
+        self.told = self.heard;
+        self.told_at = Some(now);
+        Some(self.told)
+    }
+
+    /// When the proxy is to be told.
+    pub(super) const fn due_at(&self) -> Option<Moment> {
+        self.due_at
+    }
+
+    /// The newest turn of which something was heard.
+    pub(super) const fn epoch(&self) -> u32 {
+        self.heard.0
+    }
+
+    /// Whether `samples` of a turn have all been heard.
+    pub(super) fn has_heard(&self, epoch: u32, samples: u64) -> bool {
+        self.heard >= (epoch, samples)
+    }
+
+    /// Whether the loudspeaker sounds.
+    pub(super) const fn sounds(&self) -> bool {
+        self.sounds
+    }
+}
+
+/// Ten times a second is finer than a syllable.
+const PACE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment::after_origin(Duration::from_millis(ms))
+    }
+
+    fn report(epoch: u32, heard_samples: u64, sounding: bool) -> PlayerReport {
+        PlayerReport { epoch, heard_samples, sounding, ..PlayerReport::default() }
+    }
+
+    #[test]
+    fn tells_at_most_ten_times_a_second() {
+        let mut ear = Ear::default();
+        let mut told = 0;
+        for ms in 0..1_000 {
+            ear.take(report(1, ms * 24, true), at(ms));
+            if ear.due_at().is_some_and(|due| due <= at(ms)) {
+                told += u32::from(ear.report(at(ms)).is_some());
+            }
+        }
+        assert!((9..=10).contains(&told), "{told}");
+    }
+
+    #[test]
+    fn tells_at_once_when_it_falls_silent() {
+        let mut ear = Ear::default();
+        ear.take(report(1, 100, true), at(0));
+        ear.report(at(0));
+        ear.take(report(1, 200, false), at(10));
+        assert_eq!(ear.due_at(), Some(at(10)));
+        assert_eq!(ear.report(at(10)), Some((1, 200)));
+    }
+
+    #[test]
+    fn never_counts_down() {
+        let mut ear = Ear::default();
+        ear.take(report(2, 100, true), at(0));
+        ear.report(at(0));
+        ear.take(report(1, 900, true), at(200));
+        ear.take(report(2, 50, true), at(400));
+        assert_eq!(ear.report(at(400)), None);
+        assert!(ear.has_heard(1, 9_000));
+        assert!(!ear.has_heard(2, 101));
+    }
+}

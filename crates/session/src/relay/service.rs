@@ -1,0 +1,62 @@
+//! The service's words: those that a relay says, and how it reads those that it hears.
+
+use super::ledger::Call;
+use bytes::Bytes;
+use serde_json::Value;
+use vivavoce_gemini::{
+    ActivityType, ClientMessage, FunctionResponse, Object, RealtimeInput, ServerContent, ServerMessage,
+    ToolResponse, VadSignalType,
+};
+
+/// Something typed, live.
+pub(super) fn text(text: String) -> ClientMessage {
+    RealtimeInput::text(text).into()
+}
+
+/// No more audio for the time being.
+pub(super) fn stream_end() -> ClientMessage {
+    RealtimeInput::stream_end().into()
+}
+
+/// The answers to calls of functions that there are not.
+pub(super) fn refusals(calls: &[Call]) -> ClientMessage {
+    let function_responses = calls.iter().map(refusal).collect();
+    ToolResponse { function_responses }.into()
+}
+
+fn refusal(call: &Call) -> FunctionResponse {
+    let error = format!(
+        "No tool named {} is configured here. Do not call it again: answer without it, or say that you cannot.",
+        call.name
+    );
+    FunctionResponse {
+        id: call.id.clone(),
+        name: call.name.clone(),
+        response: Some(Object::from_iter([("error".into(), Value::from(error))])),
+        ..FunctionResponse::default()
+    }
+}
+
+/// The sound in a message, piece by piece.
+pub(super) fn audio(content: &ServerContent) -> Vec<&Bytes> {
+    let blobs = content.model_turn.iter().flat_map(|turn| turn.audio());
+    blobs.filter(|blob| blob.is_pcm()).map(|blob| &blob.data).collect()
+}
+
+/// The model's words in a message: those of its voice, and those that it writes where it has none.
+pub(super) fn words(content: &ServerContent) -> String {
+    let spoken = content.output_transcription.iter().map(|piece| piece.text.as_str());
+    let written = content.model_turn.iter().flat_map(|turn| turn.texts());
+    spoken.chain(written).collect()
+}
+
+/// Whether the service noticed that the user began or stopped speaking.
+pub(super) fn speaking(message: &ServerMessage) -> Option<bool> {
+    let activity = message.voice_activity.as_ref().and_then(|activity| activity.activity.as_ref());
+    let signal = message.voice_activity_detection_signal.as_ref();
+    match (activity, signal.and_then(|signal| signal.vad_signal_type.as_ref())) {
+        (Some(ActivityType::Start), _) | (_, Some(VadSignalType::StartOfSpeech)) => Some(true),
+        (Some(ActivityType::End), _) | (_, Some(VadSignalType::EndOfSpeech)) => Some(false),
+        _ => None,
+    }
+}
