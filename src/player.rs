@@ -3,6 +3,7 @@
 use crate::port::{Message, Port};
 use js_sys::Uint8Array;
 use vivavoce_session::PlayerReport;
+use wasm_bindgen::JsValue;
 use web_sys::MessagePort;
 
 /// Speaks to the player worklet. Dropping it closes the port.
@@ -56,13 +57,18 @@ fn about(kind: &str, epoch: u32) -> Message {
     message
 }
 
-/// Casts saturate and take NaN for 0, so whatever a port says becomes a report.
+/// Whatever a port says becomes a report: what is no number is 0.
 fn read(message: &Message) -> PlayerReport {
     PlayerReport {
-        epoch: message.epoch() as u32,
-        heard_samples: message.heard() as u64,
-        buffered_samples: message.buffered() as u64,
-        underruns: message.underruns() as u32,
-        sounding: message.sounding(),
+        epoch: number(&message.epoch()) as u32,
+        heard_samples: number(&message.heard()) as u64,
+        buffered_samples: number(&message.buffered()) as u64,
+        underruns: number(&message.underruns()) as u32,
+        sounding: message.sounding().is_truthy(),
     }
+}
+
+/// Casts of the result saturate and take NaN for 0.
+fn number(value: &JsValue) -> f64 {
+    value.as_f64().unwrap_or_default()
 }

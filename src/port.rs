@@ -58,8 +58,7 @@ pub(crate) fn give(port: &MessagePort, message: &Message) -> Result<(), Fault> {
 
 #[wasm_bindgen]
 extern "C" {
-    /// What is said between the Worker and the audio thread: an object with a `type`. Fields that a message
-    /// does not have read as `undefined`, as 0 and as false.
+    /// What is said between the Worker and the audio thread: an object with a `type`.
     #[derive(Clone, Debug)]
     pub type Message;
 
@@ -78,7 +77,7 @@ extern "C" {
 
     /// The turn.
     #[wasm_bindgen(method, getter, structural)]
-    pub fn epoch(this: &Message) -> f64;
+    pub fn epoch(this: &Message) -> JsValue;
     /// Names the turn.
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_epoch(this: &Message, epoch: f64);
@@ -92,16 +91,16 @@ extern "C" {
 
     /// Samples of the turn that became audible.
     #[wasm_bindgen(method, getter, structural)]
-    pub fn heard(this: &Message) -> f64;
+    pub fn heard(this: &Message) -> JsValue;
     /// Samples that wait behind them.
     #[wasm_bindgen(method, getter, structural)]
-    pub fn buffered(this: &Message) -> f64;
+    pub fn buffered(this: &Message) -> JsValue;
     /// Times that the player ran dry.
     #[wasm_bindgen(method, getter, structural)]
-    pub fn underruns(this: &Message) -> f64;
+    pub fn underruns(this: &Message) -> JsValue;
     /// Whether the loudspeaker sounds.
     #[wasm_bindgen(method, getter, structural)]
-    pub fn sounding(this: &Message) -> bool;
+    pub fn sounding(this: &Message) -> JsValue;
 }
 
 impl Message {

@@ -1,0 +1,438 @@
+//! The guards in a real browser: what they hold works while they are held, and is closed when they are dropped.
+//! They run in a dedicated Worker, as in a page. The only network is a port at which nobody listens.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use bytes::Bytes;
+use core::cell::{Cell, RefCell};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use js_sys::{Function, JSON, Reflect, Uint8Array};
+use std::rc::Rc;
+use vivavoce::call::to_js;
+use vivavoce::clock::now;
+use vivavoce::fault::Fault;
+use vivavoce::player::Player;
+use vivavoce::port::{Message, Port};
+use vivavoce::recorder::Recorder;
+use vivavoce::socket::{Socket, SocketEvent};
+use vivavoce::timer::Timer;
+use vivavoce_session::client::{ClientEvent, ClientState, Who};
+use vivavoce_wire::message::{ToolState, Upstream};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{MessageChannel, MessagePort};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[wasm_bindgen_test]
+fn the_clock_never_runs_backwards() {
+    let moments: Vec<_> = (0..1000).map(|_| now()).collect();
+    assert!(moments.is_sorted());
+}
+
+#[wasm_bindgen_test]
+fn faults_read_whatever_was_thrown() {
+    for (thrown, expected) in [
+        ("new Error('no bell')", "no bell"),
+        ("new DOMException('no door', 'DataCloneError')", "no door"),
+        ("'a string'", "a string"),
+        ("({})", "unknown error"),
+        ("42", "unknown error"),
+    ] {
+        assert_eq!(Fault::thrown(&evaluate(thrown)).to_string(), expected, "{thrown}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_timer_wakes_once() {
+    let rung = Heard::default();
+    let mut timer = Timer::new();
+    timer.set(Some(now()), now(), rung.teller("woken"));
+    assert_eq!(rung.next().await, "woken");
+    timer.rang();
+    assert_eq!(timer.due(), None);
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_timer_wakes_nobody() {
+    let rung = Heard::default();
+    let (mut dropped, mut cleared, mut later) = (Timer::new(), Timer::new(), Timer::new());
+    let soon = Some(now() + Duration::from_millis(5));
+    dropped.set(soon, now(), rung.teller("dropped"));
+    cleared.set(soon, now(), rung.teller("cleared"));
+    later.set(Some(now() + Duration::from_millis(40)), now(), rung.teller("later"));
+    drop(dropped);
+    cleared.set(None, now(), || {});
+    assert_eq!(rung.next().await, "later");
+}
+
+#[wasm_bindgen_test]
+async fn a_timer_set_anew_forgets_the_moment_before() {
+    let rung = Heard::default();
+    let mut timer = Timer::new();
+    timer.set(Some(now() + Duration::from_millis(5)), now(), rung.teller("first"));
+    timer.set(Some(now() + Duration::from_millis(30)), now(), rung.teller("second"));
+    assert_eq!(rung.next().await, "second");
+}
+
+#[wasm_bindgen_test]
+fn a_timer_for_the_end_of_time_does_not_ring_at_once() {
+    let mut timer = Timer::new();
+    let end = now() + Duration::from_secs(1 << 40);
+    timer.set(Some(end), now(), || panic!("rang"));
+    assert_eq!(timer.due(), Some(end));
+}
+
+#[wasm_bindgen_test]
+async fn a_socket_that_nobody_answers_closes_with_1006() {
+    let told = Heard::default();
+    let _socket = Socket::open(NOBODY, told.hearer()).unwrap();
+    assert!(matches!(told.next().await, SocketEvent::Closed { code: 1006, .. }));
+}
+
+#[wasm_bindgen_test]
+fn an_address_that_is_none_is_a_fault_at_once() {
+    for url in ["ws://", "gopher://example.com", "ws://[::bad"] {
+        assert!(Socket::open(url, |_| {}).is_err(), "{url:?}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_socket_tells_nothing_more() {
+    let (told, later) = (Heard::<SocketEvent>::default(), Heard::default());
+    drop(Socket::open(NOBODY, told.hearer()).unwrap());
+    let _other = Socket::open(NOBODY, later.hearer()).unwrap();
+    later.next().await;
+    assert_eq!(told.count(), 0);
+}
+
+#[wasm_bindgen_test]
+fn a_socket_asks_for_the_subprotocol_and_for_array_buffers() {
+    let pretend = PretendSockets::install();
+    let _socket = Socket::open("ws://proxy/ws", |_| {}).unwrap();
+    assert_eq!(pretend.log(), r#"["open ws://proxy/ws vivavoce.v1"]"#);
+    assert_eq!(pretend.field("binaryType"), "arraybuffer");
+}
+
+#[wasm_bindgen_test]
+fn a_socket_passes_frames_on() {
+    let pretend = PretendSockets::install();
+    let told = Heard::default();
+    let _socket = Socket::open("ws://proxy/ws", told.hearer()).unwrap();
+    pretend.run("socket.onopen({})");
+    pretend.run("socket.onmessage({ data: 'words' })");
+    pretend.run("socket.onmessage({ data: new Uint8Array([1, 2, 3]).buffer })");
+    pretend.run("socket.onclose({ code: 4401, reason: 'no ticket' })");
+    let expected = [
+        SocketEvent::Open,
+        SocketEvent::Text("words".into()),
+        SocketEvent::Binary(Bytes::from_static(&[1, 2, 3])),
+        SocketEvent::Closed { code: 4401, reason: "no ticket".into() },
+    ];
+    assert_eq!(told.all(), expected);
+}
+
+#[wasm_bindgen_test]
+fn a_socket_sends_frames_and_says_what_waits() {
+    let pretend = PretendSockets::install();
+    let socket = Socket::open("ws://proxy/ws", |_| {}).unwrap();
+    socket.send_text("words").unwrap();
+    socket.send_binary(&[7, 8]).unwrap();
+    pretend.run("socket.bufferedAmount = 77");
+    assert_eq!(socket.buffered_bytes(), 77);
+    assert_eq!(pretend.log(), r#"["open ws://proxy/ws vivavoce.v1","send words","send 7,8"]"#);
+}
+
+#[wasm_bindgen_test]
+fn a_frame_sent_too_early_is_a_fault() {
+    let socket = Socket::open(NOBODY, |_| {}).unwrap();
+    assert!(socket.send_text("too early").is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_dropped_socket_is_closed() {
+    let pretend = PretendSockets::install();
+    drop(Socket::open("ws://proxy/ws", |_| {}).unwrap());
+    assert_eq!(pretend.log(), r#"["open ws://proxy/ws vivavoce.v1","close 1000"]"#);
+    assert_eq!(pretend.field("onmessage"), "null");
+}
+
+#[wasm_bindgen_test]
+fn a_close_code_that_pages_may_not_say_still_closes() {
+    let socket = Socket::open(NOBODY, |_| {}).unwrap();
+    for code in [1001, 1006, 4401] {
+        socket.close(code, &"long ".repeat(100));
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_port_says_and_hears() {
+    let (near, far) = channel();
+    let (heard, answered) = (Heard::default(), Heard::default());
+    let near = Port::open(near, heard.reader(epoch));
+    let far = Port::open(far, answered.reader(epoch));
+    near.post(&about("there", 4.0)).unwrap();
+    far.post(&about("back", 5.0)).unwrap();
+    assert_eq!((answered.next().await, heard.next().await), (4.0, 5.0));
+}
+
+#[wasm_bindgen_test]
+async fn a_port_hears_what_was_said_before_it_was_opened() {
+    let (near, far) = channel();
+    let far = Port::open(far, |_| {});
+    far.post(&about("early", 1.0)).unwrap();
+    far.post(&about("early", 2.0)).unwrap();
+    let heard = Heard::default();
+    let _near = Port::open(near, heard.reader(epoch));
+    assert_eq!((heard.next().await, heard.next().await), (1.0, 2.0));
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_port_hears_nothing_more() {
+    let (near, far) = channel();
+    let far = Port::open(far, |_| {});
+    let heard = Heard::<f64>::default();
+    drop(Port::open(near, heard.reader(epoch)));
+    far.post(&about("too late", 1.0)).unwrap();
+    // As many messages as are needed to be sure that this one had its time.
+    for _ in 0..10 {
+        a_message_goes_round().await;
+    }
+    assert_eq!(heard.count(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn the_recorder_gives_frames_and_takes_their_buffers_back() {
+    let (near, far) = channel();
+    let (frames, back) = (Heard::default(), Heard::default());
+    let _recorder = Recorder::open(near, frames.hearer());
+    let far = Port::open(far, back.reader(|message| (message.is("return"), message.pcm().byte_length())));
+    let frame = about("frame", 0.0);
+    frame.set_pcm(&Uint8Array::from([9_u8; 640].as_slice()).buffer());
+    far.give(&frame).unwrap();
+    assert_eq!(frame.pcm().byte_length(), 0, "given away");
+    assert_eq!(frames.next().await, Bytes::from_static(&[9; 640]));
+    assert_eq!(back.next().await, (true, 640));
+}
+
+#[wasm_bindgen_test]
+async fn the_recorder_takes_only_frames_for_frames() {
+    let (near, far) = channel();
+    let frames = Heard::default();
+    let _recorder = Recorder::open(near, frames.hearer());
+    let far = Port::open(far, |_| {});
+    far.post(&about("gossip", 0.0)).unwrap();
+    far.post(&about("frame", 0.0)).unwrap();
+    assert_eq!(frames.next().await, Bytes::new(), "a frame without samples");
+}
+
+#[wasm_bindgen_test]
+async fn the_player_gets_its_orders_as_they_were_given() {
+    let (near, far) = channel();
+    let orders = Heard::default();
+    let _far = Port::open(far, orders.reader(words));
+    let player = Player::open(near, |_| {});
+    player.play(3, 24_000, &[1, 2, 3, 4]);
+    player.end(3, 24_002);
+    player.flush(u32::MAX);
+    for expected in [
+        r#"{"type":"play","epoch":3,"position":24000,"pcm":[1,2,3,4]}"#,
+        r#"{"type":"end","epoch":3,"samples":24002}"#,
+        r#"{"type":"flush","epoch":4294967295}"#,
+    ] {
+        assert_eq!(orders.next().await, expected);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn any_report_of_the_player_can_be_read() {
+    let (near, far) = channel();
+    let reports = Heard::default();
+    let _player = Player::open(near, reports.hearer());
+    for said in [
+        "{ type: 'return', pcm: new ArrayBuffer(4) }",
+        "{ type: 'report', epoch: 2, heard: 48000, buffered: 1200, underruns: 1, concealed: 9, sounding: true }",
+        "{ type: 'report', epoch: NaN, heard: -5, buffered: 1e300, underruns: 'x' }",
+    ] {
+        far.post_message(&evaluate(&format!("({said})"))).unwrap();
+    }
+    let report = reports.next().await;
+    assert_eq!((report.epoch, report.heard_samples, report.buffered_samples), (2, 48_000, 1200));
+    assert_eq!((report.underruns, report.sounding), (1, true));
+    let odd = reports.next().await;
+    assert_eq!((odd.epoch, odd.heard_samples, odd.buffered_samples, odd.sounding), (0, 0, u64::MAX, false));
+}
+
+#[wasm_bindgen_test]
+fn events_are_plain_objects_of_their_json() {
+    let ready =
+        ClientEvent::Ready { call: "c1".into(), upstream: Upstream::Simulator, model: "parrot".into() };
+    let caption = ClientEvent::Caption { who: Who::Model, epoch: 7, text: " oh".into() };
+    let tool = ClientEvent::Tool { id: "t".into(), name: "mail".into(), state: ToolState::Called };
+    for (event, expected) in [
+        (ClientEvent::State { state: ClientState::Listening }, r#"{"type":"state","state":"listening"}"#),
+        (ready, r#"{"type":"ready","call":"c1","upstream":"simulator","model":"parrot"}"#),
+        (caption, r#"{"type":"caption","who":"model","epoch":7,"text":" oh"}"#),
+        (
+            ClientEvent::CaptionEnd { who: Who::User, epoch: 7, cut: true },
+            r#"{"type":"caption_end","who":"user","epoch":7,"cut":true}"#,
+        ),
+        (tool, r#"{"type":"tool","id":"t","name":"mail","state":"called"}"#),
+        (ClientEvent::Muted { muted: true }, r#"{"type":"muted","muted":true}"#),
+        (
+            ClientEvent::Error { code: "internal".into(), message: "Ow.".into() },
+            r#"{"type":"error","code":"internal","message":"Ow."}"#,
+        ),
+        (ClientEvent::Ended { reason: String::new() }, r#"{"type":"ended","reason":""}"#),
+    ] {
+        let object = to_js(&event).unwrap();
+        assert_eq!(String::from(JSON::stringify(&object).unwrap()), expected);
+    }
+}
+
+/// Where nobody listens, on no machine's list of services.
+const NOBODY: &str = "ws://127.0.0.1:59999/ws";
+
+/// What was heard, in order, for whoever waits for it.
+#[derive(Clone)]
+struct Heard<T> {
+    said: Rc<RefCell<Vec<T>>>,
+    read: Rc<Cell<usize>>,
+    waker: Rc<RefCell<Option<Waker>>>,
+}
+
+impl<T> Default for Heard<T> {
+    fn default() -> Self {
+        Self { said: Rc::default(), read: Rc::default(), waker: Rc::default() }
+    }
+}
+
+impl<T: Clone + 'static> Heard<T> {
+    fn hear(&self, what: T) {
+        self.said.borrow_mut().push(what);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn hearer(&self) -> impl Fn(T) + Clone + 'static {
+        let heard = self.clone();
+        move |what| heard.hear(what)
+    }
+
+    fn reader(&self, read: impl Fn(&Message) -> T + 'static) -> impl Fn(&Message) + 'static {
+        let heard = self.clone();
+        move |message| heard.hear(read(message))
+    }
+
+    fn teller(&self, what: T) -> impl FnOnce() + 'static {
+        let heard = self.clone();
+        move || heard.hear(what)
+    }
+
+    fn next(&self) -> Next<'_, T> {
+        Next(self)
+    }
+
+    fn count(&self) -> usize {
+        self.said.borrow().len()
+    }
+
+    fn all(&self) -> Vec<T> {
+        self.said.borrow().clone()
+    }
+}
+
+/// The next thing heard that was not read before.
+struct Next<'a, T>(&'a Heard<T>);
+
+impl<T: Clone> Future for Next<'_, T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let heard = self.0;
+        let read = heard.read.get();
+        let Some(what) = heard.said.borrow().get(read).cloned() else {
+            *heard.waker.borrow_mut() = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        heard.read.set(read + 1);
+        Poll::Ready(what)
+    }
+}
+
+/// Stands in for the browser's `WebSocket` while it lives; `socket` is the one opened last.
+struct PretendSockets {
+    real: JsValue,
+}
+
+impl PretendSockets {
+    fn install() -> Self {
+        let real = evaluate("globalThis.WebSocket");
+        evaluate(
+            "globalThis.sockets = []; globalThis.WebSocket = class {
+                constructor(url, protocol) { sockets.push(`open ${url} ${protocol}`); globalThis.socket = this }
+                send(data) { sockets.push(`send ${data}`) }
+                close(code) { sockets.push(`close ${code}`) }
+            }",
+        );
+        Self { real }
+    }
+
+    fn run(&self, code: &str) {
+        evaluate(code);
+    }
+
+    fn log(&self) -> String {
+        JSON::stringify(&evaluate("sockets")).unwrap().into()
+    }
+
+    fn field(&self, name: &str) -> String {
+        evaluate(&format!("`${{socket.{name} ?? null}}`")).as_string().unwrap()
+    }
+}
+
+impl Drop for PretendSockets {
+    fn drop(&mut self) {
+        Reflect::set(&js_sys::global(), &"WebSocket".into(), &self.real).unwrap();
+    }
+}
+
+fn evaluate(code: &str) -> JsValue {
+    js_sys::eval(code).unwrap_or_else(|error| panic!("{code}: {error:?}"))
+}
+
+fn channel() -> (MessagePort, MessagePort) {
+    let channel = MessageChannel::new().unwrap();
+    (channel.port1(), channel.port2())
+}
+
+fn about(kind: &str, epoch: f64) -> Message {
+    let message = Message::of(kind);
+    message.set_epoch(epoch);
+    message
+}
+
+fn epoch(message: &Message) -> f64 {
+    message.epoch().as_f64().unwrap()
+}
+
+/// A message as JSON, its samples as an array.
+fn words(message: &Message) -> String {
+    let show = Function::new_with_args(
+        "key, value",
+        "return value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value",
+    );
+    JSON::stringify_with_replacer(message, &show).unwrap().into()
+}
+
+async fn a_message_goes_round() {
+    let (near, far) = channel();
+    let heard = Heard::default();
+    let _near = Port::open(near, heard.reader(epoch));
+    Port::open(far, |_| {}).post(&about("round", 0.0)).unwrap();
+    heard.next().await;
+}
