@@ -48,7 +48,8 @@ export class Figure {
   #tick(now) {
     this.#frame = requestAnimationFrame((next) => this.#tick(next))
     if (now - this.#before < this.#pause()) return
-    if (this.#count++ % 32 === 0) this.#prepare()
+    if (this.#count++ % 32 === 0) this.#mix()
+    this.#fit()
     const passed = Math.min((now - this.#before) / 1000, 0.2)
     this.#before = now
     this.#follow(passed)
@@ -62,12 +63,16 @@ export class Figure {
     return isLive ? 30 : 60
   }
 
-  /** Takes over the size and the colours of the moment. */
-  #prepare() {
+  /** Takes over the colours of the moment: a theme may change at any time. */
+  #mix() {
     const style = getComputedStyle(this.#canvas)
     this.#ink = style.getPropertyValue('--ink').trim() || '#000'
     this.#accent = style.getPropertyValue('--accent').trim() || '#000'
-    const side = Math.round(Math.min(this.#canvas.clientWidth, 420) * Math.min(devicePixelRatio, 2)) || 1
+  }
+
+  /** Gives the canvas as many pixels as the screen shows of it. */
+  #fit() {
+    const side = Math.round(this.#canvas.clientWidth * Math.min(devicePixelRatio, 2)) || 1
     if (this.#canvas.width !== side) this.#canvas.width = this.#canvas.height = side
   }
 
@@ -113,7 +118,7 @@ export class Figure {
     const time = this.#time
     const level = this.#level.microphone
     this.#pen.strokeStyle = this.#ink
-    this.#pen.lineWidth = 0.0032
+    this.#pen.lineWidth = Math.max(0.0032, 1 / this.#canvas.width)
     for (let line = -STRINGS; line <= STRINGS; line += 1) {
       const share = line / STRINGS
       this.#pen.globalAlpha = (0.85 - 0.6 * Math.abs(share)) * (line === 0 ? 1 : Math.min(1, 0.15 + level * 3 + this.#wait * 0.5))
