@@ -1,0 +1,128 @@
+//! What the service says.
+
+use crate::activity::{VoiceActivity, VoiceActivityDetectionSignal};
+use crate::error::DecodeError;
+use crate::grammar::word;
+use crate::server_content::{InteractionStatus, ServerContent};
+use crate::speech::VoiceConsentSignature;
+use crate::tool::{ToolCall, ToolCallCancellation};
+use crate::usage::UsageMetadata;
+use core::time::Duration;
+use serde_json::Value;
+
+word! {
+    /// One frame of the service. Fields come together in any number, none included: look at each.
+    pub struct ServerMessage {
+        /// The setup was accepted; always first.
+        setup_complete "setupComplete": Option<SetupComplete>,
+        /// What the model says, and how its turn goes.
+        server_content "serverContent": Option<ServerContent>,
+        /// The model wants functions run.
+        tool_call "toolCall": Option<ToolCall>,
+        /// The service no longer wants answers to calls.
+        tool_call_cancellation "toolCallCancellation": Option<ToolCallCancellation>,
+        /// What was used.
+        usage_metadata "usageMetadata": Option<UsageMetadata>,
+        /// The connection will end.
+        go_away "goAway": Option<GoAway>,
+        /// Whether, and how, the session can be gone on with over another connection.
+        session_resumption_update "sessionResumptionUpdate": Option<SessionResumptionUpdate>,
+        /// Speech began or ended.
+        voice_activity "voiceActivity": Option<VoiceActivity>,
+        /// Speech began or ended, on Vertex.
+        voice_activity_detection_signal "voiceActivityDetectionSignal": Option<VoiceActivityDetectionSignal>,
+        /// Whether work goes on beyond the turn; see [`Self::status`].
+        interaction_status "interactionStatus": Option<InteractionStatus>,
+        /// Something went wrong; usually the socket closes with a reason instead.
+        error: Option<Status>,
+    }
+}
+
+word! {
+    /// The setup was accepted.
+    pub struct SetupComplete {
+        /// Names the session; Vertex only.
+        session_id "sessionId": Option<String>,
+        /// After a setup with someone's voice: the service's word that it has heard its owner agree.
+        voice_consent_signature "voiceConsentSignature": Option<VoiceConsentSignature>,
+    }
+}
+
+word! {
+    /// The connection will end.
+    pub struct GoAway {
+        /// In how long; absent: at once.
+        time_left "timeLeft": Option<Duration> as "crate::grammar::maybe",
+    }
+}
+
+word! {
+    /// Whether, and how, the session can be gone on with over another connection. Empty: not now;
+    /// an older handle stays good for what came before it.
+    pub struct SessionResumptionUpdate {
+        /// What to put into the next setup.
+        new_handle "newHandle": Option<String>,
+        /// Whether it can be gone on with now.
+        resumable: bool,
+        /// The client's last message that the handle covers; transparent resumption on Vertex only.
+        last_consumed_client_message_index "lastConsumedClientMessageIndex": Option<i64> as "crate::grammar::maybe",
+    }
+}
+
+word! {
+    /// An error in the form of Google's interfaces.
+    pub struct Status {
+        /// A number of HTTP or of gRPC.
+        code: Option<i32> as "crate::grammar::maybe",
+        /// What went wrong.
+        message: String,
+        /// The code's name, such as `INVALID_ARGUMENT`.
+        status: Option<String>,
+        /// More about it.
+        details: Vec<Value>,
+    }
+}
+
+impl ServerMessage {
+    /// Reads a frame, text or binary.
+    ///
+    /// # Errors
+    /// What was expected and what was found; nothing of what was said.
+    pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(frame).map_err(DecodeError::from)
+    }
+
+    /// Writes the frame.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("every word has a form in JSON")
+    }
+
+    /// Whether it says nothing, as `{}` does.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether work goes on beyond the turn, wherever it is said.
+    pub fn status(&self) -> Option<&InteractionStatus> {
+        let within = self.server_content.as_ref().and_then(|content| content.interaction_status.as_ref());
+        within.or(self.interaction_status.as_ref())
+    }
+}
+
+impl SessionResumptionUpdate {
+    /// A handle to go on with now.
+    pub fn resumable(handle: impl Into<String>) -> Self {
+        Self { new_handle: Some(handle.into()), resumable: true, ..Self::default() }
+    }
+
+    /// The handle, if one can go on with it now.
+    pub fn handle(&self) -> Option<&str> {
+        self.new_handle.as_deref().filter(|handle| self.resumable && !handle.is_empty())
+    }
+}
+
+impl From<ServerContent> for ServerMessage {
+    fn from(content: ServerContent) -> Self {
+        Self { server_content: Some(content), ..Self::default() }
+    }
+}
