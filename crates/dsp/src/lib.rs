@@ -18,6 +18,7 @@ pub mod framer;
 pub mod level;
 pub mod mixdown;
 pub mod pcm;
+pub mod player;
 pub mod recorder;
 pub mod resampler;
 
@@ -25,5 +26,6 @@ mod kernel;
 
 pub use framer::{FRAME_SAMPLES, Frame};
 pub use level::Loudness;
+pub use player::{MINUTE_SAMPLES, MODEL_HZ, Player};
 pub use recorder::{MICROPHONE_HZ, Recorder};
 pub use resampler::{RateError, Resampler};

@@ -171,9 +171,9 @@ mod tests {
         for count in [1, 2, 6, 40, 2, 1] {
             for _ in 0..4_800 {
                 last = mixdown.mix(core::iter::repeat_n(0.5, count));
-                assert!(last.is_finite() && last.abs() <= 0.5001, "{last} with {count} channels");
+                assert!(last.is_finite() && last.abs() <= 0.501, "{last} with {count} channels");
             }
-            assert!((last - 0.5).abs() < 1e-5, "{last} with {count} channels");
+            assert!((last - 0.5).abs() < 1e-3, "{last} with {count} channels");
         }
         assert_eq!(mixdown.mix(core::iter::empty()), 0.0);
     }
