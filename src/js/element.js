@@ -34,6 +34,7 @@ export class VivaVoceElement extends HTMLElement {
   #listening
   #awake = new Awake()
   #isDeaf = false
+  #trouble = ''
 
   /** Makes the element known to the page under `name`. */
   static define(name = 'viva-voce') {
@@ -111,6 +112,7 @@ export class VivaVoceElement extends HTMLElement {
   /** Shows what went wrong: `message`, else what the screen itself has to say of `code`; nothing clears it. */
   complain(code, message = '') {
     const { trouble } = this.#words
+    this.#trouble = code
     this.#parts.trouble.textContent = code ? message || trouble[code] || trouble.unknown : ''
     this.#parts.alert.hidden = !code
   }
@@ -158,12 +160,14 @@ export class VivaVoceElement extends HTMLElement {
     this.#show()
   }
 
+  /** A voice that sounds disproves whatever was said of its failure. */
   #hear(level) {
     this.#figure.hear(level)
-    if (this.#isDeaf && level.microphone > 0) {
-      this.#isDeaf = false
-      this.#show()
-    }
+    const isWell = (level.microphone > 0 && /^microphone/.test(this.#trouble)) || (level.model > 0 && /^audio/.test(this.#trouble))
+    if (!isWell && !(this.#isDeaf && level.microphone > 0)) return
+    if (isWell) this.complain('')
+    this.#isDeaf &&= !(level.microphone > 0)
+    this.#show()
   }
 
   #enter(state) {

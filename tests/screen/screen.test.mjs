@@ -175,6 +175,18 @@ test('has_words_of_its_own_for_an_error_without_any', async () => {
   assert.match(await text('trouble'), /Something went wrong. Tap to try again/)
 })
 
+test('takes_a_complaint_back_when_the_voice_is_heard_after_all', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('state', { state: 'listening' })
+  await emit('error', { code: 'microphone_lost', message: 'The microphone went away.' })
+  await emit('level', { microphone: 0, model: 0.2 })
+  assert.equal(await text('trouble'), 'The microphone went away.')
+  await emit('level', { microphone: 0.1, model: 0 })
+  assert.equal(await browser.executeScript('return part("alert").hidden'), true)
+  assert.equal(await text('hint'), 'Go ahead.')
+})
+
 test('sends_what_is_typed_while_the_microphone_is_denied', async () => {
   await visit()
   await (await part('text')).sendKeys('  Hello there ', Key.ENTER)
