@@ -43,11 +43,16 @@ export class SoundCard {
 
   /** Ends the server and whatever speaks or listens. */
   async close() {
-    await Promise.all([...this.#children].reverse().map(child => {
-      child.kill('SIGKILL')
-      return child.exitCode === null && child.signalCode === null && once(child, 'close')
-    }))
+    const ends = [...this.#children].map(child => once(child, 'close'))
+    this.end()
+    await Promise.all(ends)
+  }
+
+  /** Does so without waiting for it. */
+  end() {
+    this.#children.forEach(child => child.kill('SIGKILL'))
     rmSync(this.#folder, { recursive: true, force: true })
+    cards.delete(this)
   }
 
   /** What a program's environment needs so that it uses this card. */
@@ -60,6 +65,7 @@ export class SoundCard {
   #children = new Set()
 
   constructor(rate) {
+    cards.add(this)
     this.rate = rate
     this.environment = { XDG_RUNTIME_DIR: this.#folder, PULSE_RUNTIME_PATH: this.#folder,
       PULSE_STATE_PATH: this.#folder, PULSE_CONFIG: `${this.#folder}/daemon.conf`, PULSE_SERVER: `unix:${this.#folder}/socket` }
@@ -85,9 +91,8 @@ export class SoundCard {
   #run(command, words, stdio) {
     const child = hurried(spawn(command, words, { stdio, env: { ...process.env, ...this.environment } }))
     this.#children.add(child)
-    programs.add(child)
     child.once('error', error => console.error(error))
-    child.once('close', () => this.#children.delete(child) && programs.delete(child))
+    child.once('close', () => this.#children.delete(child))
     return child
   }
 }
@@ -145,5 +150,5 @@ class Recording {
 const AUDIBLE = 0.001
 
 // No sound server outlives us.
-const programs = new Set()
-process.on('exit', () => programs.forEach(child => child.kill('SIGKILL')))
+const cards = new Set()
+process.on('exit', () => cards.forEach(card => card.end()))

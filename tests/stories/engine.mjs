@@ -152,5 +152,8 @@ async function freePort() {
 
 // Browsers outlive their drivers, and drivers us, unless somebody ends them.
 const open = new Set()
-process.on('exit', () => open.forEach(browser => browser.end()))
+process.on('exit', () => open.forEach(browser => {
+  browser.end()
+  rmSync(browser.folder, { recursive: true, force: true })
+}))
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1))

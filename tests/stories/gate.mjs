@@ -1,0 +1,93 @@
+// A gate before the house: everything goes through it, and a story may hold something back or slip something in.
+
+import { createServer, request as ask } from 'node:http'
+import { connect } from 'node:net'
+
+export class Gate {
+  /**
+   * Opens a gate before `house`. What matches `held` waits for {@link release}; `script` runs in the page before
+   * everything else.
+   */
+  static async open(house, { held, script } = {}) {
+    const gate = new Gate(house, held, script)
+    await new Promise(resolve => gate.#server.listen(0, '127.0.0.1', resolve))
+    gate.url = `http://127.0.0.1:${gate.#server.address().port}/`
+    return gate
+  }
+
+  /** Lets through what was held back, from here on. */
+  release() {
+    this.#held = undefined
+    for (const pass of this.#waiting.splice(0)) pass()
+  }
+
+  /** How many requests wait. */
+  get waiting() {
+    return this.#waiting.length
+  }
+
+  /** Ends it and every connection through it. */
+  async close() {
+    this.#sockets.forEach(socket => socket.destroy())
+    await new Promise(resolve => this.#server.close(resolve))
+  }
+
+  /** The page as the browser sees it. */
+  url
+
+  #house
+  #held
+  #script
+  #waiting = []
+  #sockets = new Set()
+  #server = createServer((request, response) => this.#pass(request, response))
+
+  constructor(house, held, script) {
+    this.#house = new URL(house.url)
+    this.#held = held
+    this.#script = script
+    this.#server.on('connection', socket => this.#keep(socket))
+    this.#server.on('upgrade', (request, socket, head) => this.#tunnel(request, socket, head))
+  }
+
+  #pass(request, response) {
+    if (request.url === SLIPPED_IN) return response.setHeader('content-type', 'text/javascript').end(this.#script)
+    if (this.#held?.test(request.url)) return this.#waiting.push(() => this.#forward(request, response))
+    this.#forward(request, response)
+  }
+
+  #forward(request, response) {
+    const { hostname: host, port } = this.#house
+    const headers = { ...request.headers, 'accept-encoding': 'identity' }
+    const onward = ask({ host, port, method: request.method, path: request.url, headers }, async answer => {
+      if (!this.#script || !/text\/html/.test(answer.headers['content-type'])) {
+        response.writeHead(answer.statusCode, answer.headers)
+        return answer.pipe(response)
+      }
+      const chunks = await answer.toArray()
+      const page = Buffer.concat(chunks).toString().replace(/<head[^>]*>|^/, head => `${head}<script src="${SLIPPED_IN}"></script>`)
+      response.setHeader('content-type', 'text/html').end(page)
+    })
+    onward.on('error', () => response.destroy())
+    request.pipe(onward)
+  }
+
+  /** A WebSocket: bytes both ways, the request's head as it came. */
+  #tunnel(request, socket, head) {
+    const onward = this.#keep(connect(Number(this.#house.port), this.#house.hostname))
+    const lines = [`${request.method} ${request.url} HTTP/1.1`]
+    for (let i = 0; i < request.rawHeaders.length; i += 2) lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
+    onward.write(`${lines.join('\r\n')}\r\n\r\n`)
+    onward.write(head)
+    onward.pipe(socket).pipe(onward)
+  }
+
+  #keep(socket) {
+    this.#sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => this.#sockets.delete(socket))
+    return socket
+  }
+}
+
+const SLIPPED_IN = '/slipped-in.js'
