@@ -33,6 +33,7 @@ async function install(admin, packages, tell) {
 }
 
 function has(need) {
+  if (need.isThere) return need.isThere()
   if (need.commands) return need.commands.some(find)
   if (!find('dpkg-query')) return false
   return ask('dpkg-query', '-W', '-f', '${db:Status-Status}\n', ...need.debian)
@@ -69,5 +70,6 @@ const TEST = [
   { name: 'GStreamer plugins', debian: ['gstreamer1.0-plugins-base', 'gstreamer1.0-plugins-good',
     'gstreamer1.0-plugins-bad', 'gstreamer1.0-pulseaudio'] },
   { name: 'espeak-ng', commands: ['espeak-ng'], debian: ['espeak-ng'] },
-  { name: 'Python', commands: ['python3'], debian: ['python3'] },
+  { name: 'Python with venv', isThere: () => ask('python3', '-c', 'import venv, ensurepip') !== undefined,
+    debian: ['python3', 'python3-venv'] },
 ]

@@ -14,7 +14,7 @@ export function nodeTally(output) {
   return { passed: count('pass'), failed: count('fail') + count('cancelled'), notes }
 }
 
-/** A command that is one test itself. */
-export const onceTally = () => ({ passed: 0, failed: 0 })
+/** A command that is one test itself: its exit code says whether it failed. */
+export const onceTally = () => ({ passed: 1, failed: 0 })
 
 const COUNTER = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/

@@ -50,7 +50,7 @@ function plan({ words, browser, name }) {
       '-p', 'vivavoce', '-p', 'vivavoce-worklet', '--', '-D', 'warnings') },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
-    ...['sound', 'screen', 'worklet', 'protocol', 'sdk'].map(folder =>
+    ...['scripts', 'sound', 'screen', 'worklet', 'protocol', 'sdk'].map(folder =>
       ({ name: folder, tally: nodeTally, work: nodeTests(suites(folder), { name }) })),
     { name: 'size', needs: ['page'], tally: nodeTally, work: nodeTests(suites().filter(file => /size/.test(file)), { name }) },
     { name: 'guards', tally: cargoTally, work: guards },
@@ -73,7 +73,7 @@ function nodeTests(files, { name, env } = {}) {
   if (files.length === 0) return undefined
   const words = ['--test', '--test-reporter=spec', '--test-concurrency=1', ...(name ? [`--test-name-pattern=${name}`] : [])]
   return async tell => {
-    if (files.some(file => file.includes('stories'))) await run('cargo', ['build', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell })
+    if (files.some(file => /stories|protocol|sdk/.test(file))) await run('cargo', ['build', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell })
     return run(process.execPath, [...words, ...files], { env: { ...env, FORCE_COLOR: '0' }, onLine: tell })
   }
 }
@@ -101,14 +101,16 @@ async function perform({ name, needs = [], tally, work, hasSteps }, before = [])
     output = await (hasSteps ? work() : step(name, work)) ?? ''
   } catch (error) {
     if (error instanceof Obstacle) throw error
-    if (!(error instanceof CommandError)) console.error(error)
     output = error.output ?? ''
     failure = error
-    console.log(output)
+    console.log(error instanceof CommandError ? `${output}\n${error.message}` : error)
   }
   const { passed, failed, notes = [] } = tally(output)
   for (const note of notes) console.log(`      ${note}`)
-  return { name, passed: failure || passed ? passed : 1, failed: failure ? Math.max(1, failed) : failed, time: Date.now() - begun }
+  const time = Date.now() - begun
+  if (failure) return { name, passed: tally === onceTally ? 0 : passed, failed: Math.max(1, failed), time }
+  if (passed + failed === 0) return { name, passed, failed: 1, time, remark: 'no test was run' }
+  return { name, passed, failed, time }
 }
 
 function summary(results) {
