@@ -21,7 +21,8 @@ async function main() {
   const wishes = options()
   const parts = plan(wishes)
   if (wishes.help) return console.log(HELP + parts.map(({ name }) => `  ${name}`).join('\n'))
-  if (parts.length === 0) throw new Obstacle(`No part of the tests is called so.\n\n${HELP}`)
+  const stranger = wishes.words.find(word => !parts.some(({ name }) => name.startsWith(word)))
+  if (stranger) throw new Obstacle(`No part of the tests is called "${stranger}": see npm test -- --help.`)
   const results = [await perform({ name: 'setup', tally: onceTally, work: () => setup({ tests: true }), hasSteps: true })]
   if (results[0].failed === 0) {
     for (const part of parts) results.push(await perform(part, results))
@@ -34,6 +35,8 @@ function options() {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: {
       browser: { type: 'string', multiple: true, default: ENGINES }, name: { type: 'string' },
       help: { type: 'boolean', short: 'h' } } })
+    const stranger = values.browser.find(engine => !ENGINES.includes(engine))
+    if (stranger) throw new Error(`--browser is one of ${ENGINES.join(', ')}, not "${stranger}".`)
     return { ...values, words: positionals }
   } catch (error) {
     throw new Obstacle(`${error.message}\n\n${HELP}`)
