@@ -295,7 +295,8 @@ mod tests {
         let whole = hear(&mut Ear::new(VadTuning::USUAL, false, 0), &stream, 16_000);
         for cut in [1, 3, 641] {
             let mut ear = Ear::new(VadTuning::USUAL, false, 0);
-            let pieces: Vec<Heard> = stream.chunks(cut).flat_map(|bytes| hear(&mut ear, bytes, 16_000)).collect();
+            let pieces: Vec<Heard> =
+                stream.chunks(cut).flat_map(|bytes| hear(&mut ear, bytes, 16_000)).collect();
             assert_eq!(pieces, whole, "cut at {cut}");
         }
     }

@@ -42,13 +42,26 @@ pub fn unknown_model(model: &str, version: Version) -> Close {
 /// A field that is not there; `path` is empty at the top.
 pub fn unknown_name(name: &str, path: &str) -> Close {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
-    Close::new(1007, format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field."))
+    Close::new(
+        1007,
+        format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field."),
+    )
 }
 
 /// A field that holds what it cannot.
 pub fn invalid_value(path: &str, problem: &str) -> Close {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     Close::new(1007, format!("Invalid value{place}: {problem}"))
+}
+
+/// A name that an enumeration does not have.
+pub fn invalid_enum(path: &str, name: &str) -> Close {
+    Close::new(1007, format!("Invalid value at '{path}' (TYPE_ENUM), \"{name}\""))
+}
+
+/// A voice that is not there, or not in this spelling.
+pub fn unknown_voice(name: &str, model: &str) -> Close {
+    Close::new(1007, format!("Requested voice api_name '{name}' is not available for model {model}"))
 }
 
 /// Not JSON at all.

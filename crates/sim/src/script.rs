@@ -402,7 +402,9 @@ impl Pace {
         }
         if self.chunk_ms.contains(&0) || self.chunk_ms.iter().any(|chunk| *chunk > 60_000) {
             let found = self.chunk_ms;
-            return Err(ScriptError(format!("pace.chunk_ms: expected two numbers of 1–60000, found {found:?}")));
+            return Err(ScriptError(format!(
+                "pace.chunk_ms: expected two numbers of 1–60000, found {found:?}"
+            )));
         }
         Ok(())
     }
@@ -412,7 +414,9 @@ impl Tone {
     fn check(self) -> Result<(), ScriptError> {
         if !(self.hz > 0.0 && self.hz < 12_000.0) {
             let found = self.hz;
-            return Err(ScriptError(format!("tone.hz: expected more than 0 and less than 12000, found {found}")));
+            return Err(ScriptError(format!(
+                "tone.hz: expected more than 0 and less than 12000, found {found}"
+            )));
         }
         if self.ms > 600_000 {
             let found = self.ms;
@@ -602,7 +606,10 @@ mod tests {
     #[test]
     fn cuts_a_text_into_words_that_add_up_to_it() {
         let words = Words::of("So it is, then.");
-        assert_eq!(words.0.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["So", " it", " is,", " then."]);
+        assert_eq!(
+            words.0.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(),
+            ["So", " it", " is,", " then."]
+        );
         assert_eq!(words.text(), "So it is, then.");
     }
 }

@@ -57,8 +57,13 @@ pub struct Vad {
 
 impl VadTuning {
     /// The usual settings: START_SENSITIVITY_HIGH and END_SENSITIVITY unspecified.
-    pub const USUAL: Self =
-        Self { start_margin_db: 9.0, hold_margin_db: 6.0, commit_ms: 60, commit_window_ms: 100, silence_ms: 800 };
+    pub const USUAL: Self = Self {
+        start_margin_db: 9.0,
+        hold_margin_db: 6.0,
+        commit_ms: 60,
+        commit_window_ms: 100,
+        silence_ms: 800,
+    };
 }
 
 impl Vad {
@@ -155,7 +160,8 @@ impl Vad {
         if !sounding {
             return usual_db;
         }
-        let over_echo_db = self.voice_db.map_or(UNKNOWN_VOICE_OVER_ECHO_DB, |voice| voice - VOICE_OVER_ECHO_DB);
+        let over_echo_db =
+            self.voice_db.map_or(UNKNOWN_VOICE_OVER_ECHO_DB, |voice| voice - VOICE_OVER_ECHO_DB);
         usual_db.max(over_echo_db.min(LOUDEST_THRESHOLD_DB))
     }
 
@@ -269,7 +275,9 @@ mod tests {
 
     fn noise(dice: &mut Dice, seconds: f64, level_db: f32) -> Vec<i16> {
         let peak = f64::from(10_f32.powf(level_db / 20.0)) * 32_768.0 * 3_f64.sqrt();
-        (0..(seconds * f64::from(RATE_HZ)) as usize).map(|_| dice.between(-peak, peak).round() as i16).collect()
+        (0..(seconds * f64::from(RATE_HZ)) as usize)
+            .map(|_| dice.between(-peak, peak).round() as i16)
+            .collect()
     }
 
     /// Syllables of a buzz, four a second, that fall to the noise between them.
@@ -288,7 +296,9 @@ mod tests {
     fn tone(seconds: f64, level_db: f32) -> Vec<i16> {
         let peak = f64::from(10_f32.powf(level_db / 20.0)) * 32_768.0 * 2_f64.sqrt();
         let step = 440.0 * core::f64::consts::TAU / f64::from(RATE_HZ);
-        (0..(seconds * f64::from(RATE_HZ)) as usize).map(|n| (peak * (n as f64 * step).sin()) as i16).collect()
+        (0..(seconds * f64::from(RATE_HZ)) as usize)
+            .map(|n| (peak * (n as f64 * step).sin()) as i16)
+            .collect()
     }
 
     fn events(vad: &mut Vad, samples: &[i16], sounding: bool) -> Vec<VadEvent> {
@@ -302,7 +312,9 @@ mod tests {
 
     #[test]
     fn hears_one_utterance_at_any_level_of_microphone() {
-        for (voice_db, noise_db) in [(-12.0, -50.0), (-25.0, -60.0), (-40.0, -70.0), (-48.0, -75.0), (-20.0, -200.0)] {
+        for (voice_db, noise_db) in
+            [(-12.0, -50.0), (-25.0, -60.0), (-40.0, -70.0), (-48.0, -75.0), (-20.0, -200.0)]
+        {
             let mut dice = Dice::new(1);
             let mut vad = Vad::new(VadTuning::USUAL);
             let mut stream = noise(&mut dice, 1.0, noise_db);
