@@ -56,8 +56,7 @@ async function serve({ port, config }) {
 }
 
 function welcome(url) {
-  const who = process.env.GEMINI_API_KEY ? 'Gemini' : 'the built-in simulator (set GEMINI_API_KEY to talk to Gemini)'
-  console.log(`\n  Open ${url} and tap to talk with ${who}.\n  Ctrl-C ends it.\n`)
+  console.log(`\n  Open ${url} and tap Talk. Ctrl-C ends it.\n`)
 }
 
 const address = printed => printed.match(/listening on (http:\/\/\S+)/)?.[1]
