@@ -72,10 +72,10 @@ impl Mixdown {
         }
         let threshold = (loudest * DISTANCE).max(FLOOR);
         let heard = |channel: &Channel| channel.envelope >= threshold;
-        let alive = self.channels[..count].iter().filter(|channel| heard(channel)).count();
+        let alive = self.channels.iter().take(count).filter(|channel| heard(channel)).count();
         let goal = 1.0 / alive.max(1) as f32;
         self.used = self.used.max(count);
-        for (index, channel) in self.channels[..self.used].iter_mut().enumerate() {
+        for (index, channel) in self.channels.iter_mut().take(self.used).enumerate() {
             let goal = if index < count && heard(channel) { goal } else { 0.0 };
             let way = goal - channel.share;
             channel.share = if way.abs() < ARRIVED { goal } else { channel.share + way * self.glide };
@@ -85,7 +85,7 @@ impl Mixdown {
     /// Before anything is known all channels count alike.
     fn start(&mut self, count: usize) {
         let count = count.min(MAX_CHANNELS);
-        for channel in &mut self.channels[..count] {
+        for channel in self.channels.iter_mut().take(count) {
             channel.share = 1.0 / count as f32;
         }
         self.started = count > 0;

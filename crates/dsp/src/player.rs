@@ -167,14 +167,13 @@ impl<const RING: usize> Player<RING> {
         };
         let filled = gap.min(self.ring.room());
         (0..filled).for_each(|_| self.ring.push(0));
-        let fresh = if filled < gap { &[] } else { &samples[skip..] };
-        let fresh = &fresh[..fresh.len().min(self.ring.room())];
-        fresh.iter().for_each(|&sample| self.ring.push(sample));
-        self.turns.extend((filled + fresh.len()) as u64);
+        let count = if filled < gap { 0 } else { (samples.len() - skip).min(self.ring.room()) };
+        samples.iter().skip(skip).take(count).for_each(|&sample| self.ring.push(sample));
+        self.turns.extend((filled + count) as u64);
         self.tally.filled += filled as u64;
         self.tally.trimmed += skip as u64;
-        self.tally.taken += fresh.len() as u64;
-        skip + fresh.len()
+        self.tally.taken += count as u64;
+        skip + count
     }
 
     /// Says that a turn has `samples` samples in all: what is there of it plays at once.
@@ -369,14 +368,14 @@ impl<const RING: usize> Player<RING> {
     /// Returns how many it took from there.
     fn rest_of_the_voice(&mut self, flushed: u64) -> usize {
         let real = if self.stage == Stage::Playing { (flushed as usize).min(DYING_SAMPLES) } else { 0 };
-        for slot in &mut self.dying[..real] {
+        for slot in self.dying.iter_mut().take(real) {
             *slot = pcm::to_f32(self.ring.pop());
         }
         if self.stage == Stage::Playing {
             self.extension.begin(&self.ring, false);
         }
         let fading = matches!(self.stage, Stage::Playing | Stage::Extending);
-        for slot in &mut self.dying[real..] {
+        for slot in self.dying.iter_mut().skip(real) {
             let next = if fading { self.extension.next(&self.ring) } else { None };
             *slot = next.unwrap_or(0.0);
         }

@@ -23,6 +23,9 @@ pub struct Resampler {
     /// Output samples in `divisor` input samples.
     multiplier: u32,
     divisor: u32,
+    /// `divisor` / `multiplier`, and what is left.
+    whole: u32,
+    part: u32,
     /// Where the next output lies between two inputs, in 1/`multiplier`.
     phase: u32,
     /// Input samples to come before the next output.
@@ -49,6 +52,8 @@ impl Resampler {
             rows: 0,
             multiplier: 0,
             divisor: 0,
+            whole: 0,
+            part: 0,
             phase: 0,
             owed: 0,
         }
@@ -66,9 +71,11 @@ impl Resampler {
         if !allowed {
             return Err(RateError { from_hz, to_hz });
         }
-        let common = gcd(from_hz, to_hz);
+        let common = gcd(from_hz, to_hz).max(1);
         self.multiplier = to_hz / common;
         self.divisor = from_hz / common;
+        self.whole = from_hz / to_hz;
+        self.part = from_hz % to_hz / common;
         if from_hz == to_hz {
             self.design_copy();
         } else {
@@ -99,8 +106,8 @@ impl Resampler {
 
     /// Forgets what it heard: the next sample begins a new signal.
     pub fn reset(&mut self) {
-        self.history[..self.taps].fill(0.0);
-        self.end = self.taps;
+        self.end = self.taps.min(MAX_TAPS);
+        self.history[..self.end].fill(0.0);
         self.phase = 0;
         self.owed = 1;
     }
@@ -110,8 +117,8 @@ impl Resampler {
     #[inline]
     pub fn feed(&mut self, sample: f32) {
         if self.end >= HISTORY {
-            self.history.copy_within(HISTORY - self.taps.min(HISTORY).., 0);
-            self.end = self.taps;
+            self.end = self.taps.min(MAX_TAPS);
+            self.history.copy_within(HISTORY - self.end.., 0);
         }
         if let Some(slot) = self.history.get_mut(self.end) {
             *slot = if sample.is_finite() { sample } else { 0.0 };
@@ -129,7 +136,7 @@ impl Resampler {
     /// The next output sample. Call it only when [`ready`](Self::ready).
     #[inline]
     pub fn take(&mut self) -> f32 {
-        let heard = &self.history[self.end - self.taps..self.end];
+        let heard = self.history.get(self.end.wrapping_sub(self.taps)..self.end).unwrap_or_default();
         let sample = if self.rows == 0 { dot(self.row(self.phase), heard) } else { self.between_rows(heard) };
         self.advance();
         sample
@@ -150,23 +157,27 @@ impl Resampler {
 
     fn row(&self, row: u32) -> &[f32] {
         let start = row as usize * self.taps;
-        &self.table[start..start + self.taps]
+        self.table.get(start..start + self.taps).unwrap_or_default()
     }
 
     /// The output at a phase between two rows: straight from one to the other.
     fn between_rows(&self, heard: &[f32]) -> f32 {
-        let place = u64::from(self.phase) * u64::from(self.rows);
-        let row = (place / u64::from(self.multiplier)) as u32;
-        let part = (place % u64::from(self.multiplier)) as f32 / self.multiplier as f32;
+        let (place, steps) =
+            (u64::from(self.phase) * u64::from(self.rows), u64::from(self.multiplier.max(1)));
+        let row = (place / steps) as u32;
+        let part = (place % steps) as f32 / steps as f32;
         let before = dot(self.row(row), heard);
         let after = dot(self.row(row + 1), heard);
         before + (after - before) * part
     }
 
     fn advance(&mut self) {
-        self.phase += self.divisor;
-        self.owed = self.phase / self.multiplier;
-        self.phase %= self.multiplier;
+        self.owed = self.whole;
+        self.phase += self.part;
+        if self.phase >= self.multiplier {
+            self.phase -= self.multiplier;
+            self.owed += 1;
+        }
     }
 
     /// The same rate: what comes in goes out, bit for bit and at once.
@@ -179,15 +190,13 @@ impl Resampler {
     fn design_rows(&mut self, shape: &Shape) {
         self.taps = shape.taps;
         let fits = self.multiplier as usize * shape.taps <= TABLE;
-        self.rows = if fits { 0 } else { (TABLE / shape.taps - 1) as u32 };
+        self.rows = if fits { 0 } else { (TABLE / shape.taps.max(1) - 1) as u32 };
         let kernel = Kernel { cutoff: shape.cutoff, reach: shape.taps as f64 / 2.0, beta: shape.beta };
         let (count, steps) =
             if fits { (self.multiplier, self.multiplier) } else { (self.rows + 1, self.rows) };
         let middle = middle(shape.taps, if fits { self.multiplier } else { 0 });
-        for row in 0..count {
-            let offset = f64::from(row) / f64::from(steps) - middle;
-            let start = row as usize * shape.taps;
-            fill_row(&mut self.table[start..start + shape.taps], &kernel, offset);
+        for (number, row) in (0..count).zip(self.table.chunks_exact_mut(shape.taps.max(1))) {
+            fill_row(row, &kernel, f64::from(number) / f64::from(steps) - middle);
         }
     }
 }
@@ -239,11 +248,14 @@ impl Shape {
 /// One phase of the filter, oldest sample first, scaled so that it passes a constant unchanged: that
 /// removes the tones at multiples of the input's rate that unequal rows would make.
 fn fill_row(row: &mut [f32], kernel: &Kernel, offset: f64) {
-    let newest = row.len() - 1;
-    let value = |index: usize| kernel.value((newest - index) as f64 + offset);
-    let sum: f64 = (0..row.len()).map(value).sum();
-    for (index, tap) in row.iter_mut().enumerate() {
-        *tap = (value(index) / sum) as f32;
+    let mut sum = 0.0;
+    let mut values = [0.0; MAX_TAPS];
+    for (age, value) in values.iter_mut().take(row.len()).enumerate() {
+        *value = kernel.value(age as f64 + offset);
+        sum += *value;
+    }
+    for (tap, value) in row.iter_mut().rev().zip(values) {
+        *tap = (value / sum) as f32;
     }
 }
 

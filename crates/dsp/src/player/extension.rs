@@ -20,7 +20,7 @@ pub(super) struct Extension {
 
 impl Extension {
     pub(super) const fn new() -> Self {
-        Self { lag: 1, lift: 0.0, step: 0, steps: 0, concealing: false, concealed_samples: 0 }
+        Self { lag: 0, lift: 0.0, step: 0, steps: 0, concealing: false, concealed_samples: 0 }
     }
 
     /// Begins to go on with what `ring` gave out last. What ended in silence needs no more.
@@ -39,8 +39,9 @@ impl Extension {
         if self.step >= self.steps {
             return None;
         }
-        let (round, place) = (self.step / self.lag, self.step % self.lag);
-        let voice = pcm::to_f32(ring.behind(self.lag - 1 - place)) + self.lift * (round + 1) as f32;
+        let lag = self.lag.max(1);
+        let (round, place) = (self.step / lag, self.step % lag);
+        let voice = pcm::to_f32(ring.behind(lag - 1 - place)) + self.lift * (round + 1) as f32;
         self.step += 1;
         self.concealed_samples += u64::from(self.concealing);
         Some(voice * (1.0 - raised_cosine(self.step as u32, self.steps as u32)))
@@ -52,14 +53,13 @@ fn period<const N: usize>(ring: &Ring<N>) -> usize {
     let longest = ring.past().saturating_sub(WINDOW + 1).min(LONGEST);
     let mut best = (0.0, 1);
     for lag in SHORTEST..=longest {
-        let (mut product, mut energy) = (0i64, 1i64);
+        let (mut product, mut energy) = (0.0, 1.0);
         for index in (0..WINDOW).step_by(STRIDE) {
-            let (new, old) = (i64::from(ring.behind(index)), i64::from(ring.behind(index + lag)));
+            let (new, old) = (f64::from(ring.behind(index)), f64::from(ring.behind(index + lag)));
             product += new * old;
             energy += old * old;
         }
-        let product = product.max(0) as f64;
-        let likeness = product * product / energy as f64;
+        let likeness = product.max(0.0) * product / energy;
         if likeness > best.0 {
             best = (likeness, lag);
         }

@@ -1,5 +1,7 @@
 //! Opens and closes without a click.
 
+use crate::kernel::sine_of_turns;
+
 /// A gain that glides along a raised cosine. Closed when new.
 pub(super) struct Gate {
     from: f32,
@@ -39,8 +41,8 @@ impl Gate {
 
 /// From 0 at step 0 to 1 at step `steps`.
 pub(super) fn raised_cosine(step: u32, steps: u32) -> f32 {
-    let angle = core::f64::consts::PI * f64::from(step) / f64::from(steps.max(1));
-    (0.5 - 0.5 * libm::cos(angle)) as f32
+    let half_turns = f64::from(step) / f64::from(steps.max(1));
+    (0.5 - 0.5 * sine_of_turns(0.25 - half_turns / 2.0)) as f32
 }
 
 #[cfg(test)]

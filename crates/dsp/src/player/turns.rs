@@ -97,12 +97,12 @@ impl Turns {
 
     /// The piece that plays or will play first.
     pub(super) fn front(&self) -> Option<Piece> {
-        (self.count > 0).then(|| self.pieces[self.first])
+        (self.count > 0).then(|| self.pieces[self.first % PIECES])
     }
 
     /// One sample of the piece in front is played.
     pub(super) fn play(&mut self) {
-        let front = &mut self.pieces[self.first];
+        let front = &mut self.pieces[self.first % PIECES];
         front.waiting = front.waiting.saturating_sub(1);
         front.position = front.position.saturating_add(1);
     }
