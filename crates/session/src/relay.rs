@@ -201,7 +201,7 @@ impl Relay {
             RelayInput::PhoneClosed => self.phone_closed(),
             RelayInput::Admission(verdict) => self.admission(verdict, now),
             RelayInput::ServiceOpen => self.service_open(now),
-            RelayInput::Service(message) => self.service(*message, now),
+            RelayInput::Service(message) => self.service(&message, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason),
             RelayInput::Shutdown => self.shut_down(),
             RelayInput::Timeout => {}
@@ -388,12 +388,12 @@ impl Relay {
     fn service_open(&mut self, now: Moment) {
         if matches!(self.phase, Phase::Opening { .. }) {
             self.phase = Phase::SettingUp { by: now + self.config.setup_deadline };
-            self.to_service(self.config.setup.clone().into());
+            self.send_service(self.config.setup.clone().into());
         }
     }
 
     /// Takes a message of the service. It may hold any number of fields, and each is looked at.
-    fn service(&mut self, message: ServerMessage, now: Moment) {
+    fn service(&mut self, message: &ServerMessage, now: Moment) {
         if message.setup_complete.is_some() && matches!(self.phase, Phase::SettingUp { .. }) {
             self.begin_to_talk();
         }
@@ -406,13 +406,13 @@ impl Relay {
         if let Some(go_away) = &message.go_away {
             self.service_leaves_at = Some(now + go_away.time_left.unwrap_or_default());
         }
-        if let Some(speaking) = service::speaking(&message) {
+        if let Some(speaking) = service::speaking(message) {
             self.say(FromProxy::Activity { speaking });
         }
         if let Some(content) = &message.server_content {
             self.content(content, now);
         }
-        self.tools(&message);
+        self.tools(message);
     }
 
     /// The service listens: first what the phone said meanwhile, then the word that it does.
@@ -492,7 +492,7 @@ impl Relay {
         }
         let refused = self.ledger.take_open();
         if !refused.is_empty() {
-            self.to_service(service::refusals(&refused));
+            self.send_service(service::refusals(&refused));
         }
         for call in refused {
             self.show_tool(call, ToolState::Failed);
@@ -619,7 +619,7 @@ impl Relay {
 
     fn send_text(&mut self, text: String) {
         self.echo.expect(&text);
-        self.to_service(service::text(text));
+        self.send_service(service::text(text));
     }
 
     /// Closes the user's turn. The stream's end alone closes none on some models, so silence goes first; the
@@ -633,10 +633,10 @@ impl Relay {
         for _ in 0..tenths.min(MOST_SILENT_TENTHS) {
             self.queue.push_back(RelayOutput::Uplink { pcm: piece.clone(), rate_hz: self.rate_hz });
         }
-        self.to_service(service::stream_end());
+        self.send_service(service::stream_end());
     }
 
-    fn to_service(&mut self, message: ClientMessage) {
+    fn send_service(&mut self, message: ClientMessage) {
         self.queue.push_back(RelayOutput::ToService(Box::new(message)));
     }
 

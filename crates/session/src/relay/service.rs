@@ -4,8 +4,8 @@ use super::ledger::Call;
 use bytes::Bytes;
 use serde_json::Value;
 use vivavoce_gemini::{
-    ActivityType, ClientMessage, FunctionResponse, Object, RealtimeInput, ServerContent, ServerMessage,
-    ToolResponse, VadSignalType,
+    ActivityType, ClientMessage, Content, FunctionResponse, Object, RealtimeInput, ServerContent,
+    ServerMessage, ToolResponse, VadSignalType,
 };
 
 /// Something typed, live.
@@ -39,14 +39,14 @@ fn refusal(call: &Call) -> FunctionResponse {
 
 /// The sound in a message, piece by piece.
 pub(super) fn audio(content: &ServerContent) -> Vec<&Bytes> {
-    let blobs = content.model_turn.iter().flat_map(|turn| turn.audio());
+    let blobs = content.model_turn.iter().flat_map(Content::audio);
     blobs.filter(|blob| blob.is_pcm()).map(|blob| &blob.data).collect()
 }
 
 /// The model's words in a message: those of its voice, and those that it writes where it has none.
 pub(super) fn words(content: &ServerContent) -> String {
     let spoken = content.output_transcription.iter().map(|piece| piece.text.as_str());
-    let written = content.model_turn.iter().flat_map(|turn| turn.texts());
+    let written = content.model_turn.iter().flat_map(Content::texts);
     spoken.chain(written).collect()
 }
 

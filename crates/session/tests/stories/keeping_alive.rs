@@ -1,0 +1,41 @@
+//! Connections that die without a word.
+
+use crate::pair::{Pair, ms};
+use std::time::Duration;
+use vivavoce_session::client::ClientState;
+use vivavoce_wire::message::{FromClient, FromProxy};
+
+#[test]
+fn a_quiet_call_is_asked_for_signs_of_life_and_lives() {
+    let mut pair = Pair::talking();
+    pair.closes_the_microphone();
+    pair.pass(Duration::from_secs(600));
+    let pings = pair.asked.iter().filter(|(_, message)| matches!(message, FromClient::Ping { .. })).count();
+    assert!((35..=40).contains(&pings), "{pings}");
+    assert_eq!(pair.relays, 1);
+    assert_eq!(pair.states().last(), Some(&ClientState::Listening));
+}
+
+#[test]
+fn a_dead_proxy_is_noticed_and_called_again() {
+    let mut pair = Pair::talking();
+    pair.network.is_black_hole = true;
+    let died_at = pair.now;
+    pair.until("noticed", |pair| pair.states().last() == Some(&ClientState::Reconnecting));
+    assert_eq!(pair.now - died_at, ms(25_000));
+    pair.network.is_black_hole = false;
+    pair.until("a second relay", |pair| pair.relays == 2);
+}
+
+#[test]
+fn a_dead_phone_is_noticed_and_the_service_let_go() {
+    let mut pair = Pair::talking();
+    pair.closes_the_microphone();
+    pair.network.is_black_hole = true;
+    pair.network.is_reachable = false;
+    let died_at = pair.now;
+    pair.until("noticed", |pair| pair.service.closed_at.is_some());
+    let took = pair.now - died_at;
+    assert!(took <= ms(50_100), "{took:?}");
+    assert_eq!(pair.told.iter().filter(|(_, message)| matches!(message, FromProxy::Ping { .. })).count(), 2);
+}

@@ -1,0 +1,24 @@
+//! Stories of calls, one a file, told with a client, a relay and a pretend world in virtual time.
+
+// Here a surprise is a failed test.
+#![allow(clippy::unwrap_used)]
+
+mod pair;
+
+mod bad_input;
+mod barge_in;
+mod early_audio;
+mod goodbye;
+mod hello;
+mod interrupted_with_stale_audio;
+mod keeping_alive;
+mod mute;
+mod newer_turn_while_an_older_plays;
+mod random_lives;
+mod reconnect;
+mod service_refuses_the_key;
+mod several_fields_in_one_frame;
+mod slow_link;
+mod talk;
+mod text;
+mod tools;

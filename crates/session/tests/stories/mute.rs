@@ -1,0 +1,120 @@
+//! Switching the microphone off and on.
+
+use crate::pair::{Pair, frame_of, ms};
+use vivavoce_session::{ClientEvent, ClientInput, ClientOutput, Moment, RelayInput, RelayOutput};
+use vivavoce_wire::audio::AudioFrame;
+use vivavoce_wire::message::FromClient;
+
+#[test]
+fn closes_the_turn_with_silence_once() {
+    let mut pair = Pair::talking();
+    pair.opens_the_microphone(1_000);
+    pair.pass(ms(500));
+    let silent_before = pair.service.samples_of(0);
+    pair.does(ClientInput::Mute(true));
+    pair.does(ClientInput::Mute(true));
+    pair.pass(ms(3_000));
+    assert_eq!(pair.service.samples_of(0) - silent_before, 16_000);
+    assert_eq!(pair.service.stream_ends(), 1);
+    let heard = pair.service.samples_of(1_000);
+    assert!(heard.abs_diff(8_000) <= 320, "{heard}");
+
+    pair.does(ClientInput::Mute(false));
+    pair.pass(ms(500));
+    assert!(pair.service.samples_of(1_000) > heard + 6_000);
+    assert_eq!(pair.service.stream_ends(), 1);
+    pair.does(ClientInput::HangUp);
+    pair.pass(ms(500));
+    assert_eq!(pair.service.stream_ends(), 2);
+    let muted = |(_, event): &&(_, ClientEvent)| matches!(event, ClientEvent::Muted { .. });
+    assert_eq!(pair.events.iter().filter(muted).count(), 2);
+}
+
+#[test]
+fn ends_no_stream_that_has_not_begun() {
+    let mut pair = Pair::new();
+    pair.does(ClientInput::Mute(true));
+    pair.opens_the_microphone(1_000);
+    pair.does(ClientInput::Start);
+    pair.until("ready", Pair::is_ready);
+    pair.pass(ms(500));
+    assert_eq!(pair.service.stream_ends(), 0);
+    assert_eq!(pair.service.samples_of(1_000), 0);
+    assert!(pair.asked.iter().any(|(_, message)| *message == FromClient::Mute { muted: true }));
+}
+
+#[test]
+fn what_was_said_before_a_mute_without_a_connection_is_still_sent() {
+    let mut pair = Pair::new();
+    pair.opens_the_microphone(1_000);
+    pair.does(ClientInput::Start);
+    pair.pass(ms(60));
+    pair.does(ClientInput::Mute(true));
+    pair.until("ready", Pair::is_ready);
+    assert!(pair.service.samples_of(1_000) >= 960, "{}", pair.service.samples_of(1_000));
+    assert_eq!(pair.service.stream_ends(), 1);
+}
+
+#[test]
+fn the_position_goes_on_while_muted() {
+    let mut pair = Pair::talking();
+    pair.closes_the_microphone();
+    let now = Moment::after_origin(pair.now);
+    pair.client.handle(ClientInput::Mute(true), now);
+    pair.client.handle(ClientInput::Microphone(frame_of(1, 4_800)), now + ms(300));
+    pair.client.handle(ClientInput::Mute(false), now + ms(300));
+    let before = last_position(&mut pair);
+    assert_eq!(before, None);
+    pair.client.handle(ClientInput::Microphone(frame_of(1, 320)), now + ms(300));
+    let position = last_position(&mut pair).unwrap();
+    pair.client.handle(ClientInput::Mute(true), now + ms(400));
+    pair.client.handle(ClientInput::Mute(false), now + ms(1_400));
+    pair.client.handle(ClientInput::Microphone(frame_of(1, 320)), now + ms(1_400));
+    assert_eq!(last_position(&mut pair), Some(position + 320 + 16_000));
+}
+
+#[test]
+fn audio_that_comes_though_muted_is_dropped() {
+    let mut pair = Pair::talking();
+    pair.does(ClientInput::Mute(true));
+    pair.pass(ms(200));
+    let frame = AudioFrame {
+        kind: vivavoce_wire::Kind::Microphone,
+        codec: vivavoce_wire::Codec::Pcm,
+        epoch: 0,
+        sequence: 9,
+        position: 0,
+        payload: frame_of(77, 320),
+    };
+    pair.relay_hears(RelayInput::PhoneBinary(frame.encode()));
+    assert_eq!(pair.service.samples_of(77), 0);
+    assert!(!pair.relay.as_ref().unwrap().is_over());
+    assert!(matches!(pair.relay.as_mut().unwrap().poll(), RelayOutput::Timeout(Some(_))));
+}
+
+#[test]
+fn the_end_of_a_file_is_said_and_more_may_follow() {
+    let mut pair = Pair::talking();
+    pair.opens_the_microphone(1_000);
+    pair.pass(ms(200));
+    pair.closes_the_microphone();
+    pair.does(ClientInput::MicrophoneEnd);
+    pair.pass(ms(200));
+    assert_eq!(pair.service.stream_ends(), 1);
+    pair.opens_the_microphone(1_000);
+    pair.pass(ms(200));
+    pair.does(ClientInput::MicrophoneEnd);
+    pair.pass(ms(200));
+    assert_eq!(pair.service.stream_ends(), 2);
+}
+
+fn last_position(pair: &mut Pair) -> Option<u64> {
+    let mut position = None;
+    loop {
+        match pair.client.poll() {
+            ClientOutput::Timeout(_) => return position,
+            ClientOutput::SendBinary(bytes) => position = Some(AudioFrame::decode(&bytes).unwrap().position),
+            _ => {}
+        }
+    }
+}

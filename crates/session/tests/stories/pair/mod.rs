@@ -1,0 +1,510 @@
+//! A client and a relay with a pretend network, service, player and microphone between and around them, in
+//! virtual time: nothing here waits, and every run is the same.
+
+mod network;
+mod player;
+mod service;
+
+use bytes::Bytes;
+use network::Network;
+use player::Player;
+use serde_json::Value;
+use service::Service;
+pub(crate) use service::{Said, speech};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+use vivavoce_gemini::{ServerMessage, Setup};
+use vivavoce_session::client::{ClientState, Who};
+use vivavoce_session::{
+    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Moment, Relay, RelayConfig, RelayInput,
+    RelayOutput,
+};
+use vivavoce_wire::message::{FromClient, FromProxy, Upstream};
+use vivavoce_wire::trouble::Trouble;
+
+/// Everything of one call.
+pub(crate) struct Pair {
+    pub(crate) now: Duration,
+    pub(crate) client: Client,
+    pub(crate) relay: Option<Relay>,
+    pub(crate) network: Network,
+    pub(crate) service: Service,
+    pub(crate) player: Player,
+    /// What the page was told, and when.
+    pub(crate) events: Vec<(Duration, ClientEvent)>,
+    /// What the relay told the phone, as it left.
+    pub(crate) told: Vec<(Duration, FromProxy)>,
+    /// What the client told the proxy, as it left.
+    pub(crate) asked: Vec<(Duration, FromClient)>,
+    /// What the guard says to every hello.
+    pub(crate) verdict: Result<(), Trouble>,
+    /// What every relay begins with.
+    pub(crate) relay_config: RelayConfig,
+    /// Relays that there were.
+    pub(crate) relays: u32,
+    /// The microphone's frames: none while it is off.
+    microphone: Option<i16>,
+    line: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
+    count: u64,
+    client_wakes: Option<Moment>,
+    relay_wakes: Option<Moment>,
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    /// The socket number so is open.
+    Opened(u32),
+    /// It could not be opened.
+    Refused,
+    ToRelay(u32, Frame),
+    ToClient(u32, Frame),
+    ServiceOpened(u32),
+    /// The service's connection number so said this.
+    FromService(u32, String),
+    ServiceClosed(u32, u16, String),
+    MicrophoneTicks,
+    PlayerTicks,
+}
+
+/// What goes over the phone's socket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Frame {
+    Text(String),
+    Binary(Vec<u8>),
+    Close(u16, String),
+}
+
+impl Pair {
+    /// A phone and a proxy 40 ms apart, a service 30 ms behind it that answers the setup in 100 ms.
+    pub(crate) fn new() -> Self {
+        let client = Client::new(ClientConfig {
+            url: "ws://proxy.example/ws?x=1".into(),
+            ticket: None,
+            client: Some("pair".into()),
+            uplink_rate_hz: 16_000,
+            greeting: true,
+            early_audio: Duration::from_secs(10),
+            seed: 7,
+        });
+        let mut pair = Self {
+            now: Duration::from_secs(100),
+            client,
+            relay: None,
+            network: Network::default(),
+            service: Service::default(),
+            player: Player::default(),
+            events: Vec::new(),
+            told: Vec::new(),
+            asked: Vec::new(),
+            verdict: Ok(()),
+            relay_config: relay_config(),
+            relays: 0,
+            microphone: None,
+            line: BinaryHeap::new(),
+            count: 0,
+            client_wakes: None,
+            relay_wakes: None,
+        };
+        pair.at(Duration::ZERO, Happening::MicrophoneTicks);
+        pair.at(Duration::ZERO, Happening::PlayerTicks);
+        pair
+    }
+
+    /// The same, in the middle of a call with an open microphone.
+    pub(crate) fn talking() -> Self {
+        let mut pair = Self::new();
+        pair.opens_the_microphone(0);
+        pair.does(ClientInput::Start);
+        pair.until("ready", Self::is_ready);
+        pair
+    }
+
+    // ---- What a story does.
+
+    /// The person does something.
+    pub(crate) fn does(&mut self, input: ClientInput) {
+        self.client.handle(input, self.moment());
+        self.drain_client();
+    }
+
+    /// From now on the microphone gives frames of 20 ms that are full of this sample.
+    pub(crate) fn opens_the_microphone(&mut self, sample: i16) {
+        self.microphone = Some(sample);
+    }
+
+    /// The microphone gives nothing.
+    pub(crate) fn closes_the_microphone(&mut self) {
+        self.microphone = None;
+    }
+
+    /// The service says this.
+    pub(crate) fn service_says(&mut self, message: &Value) {
+        let connection = self.service.connection;
+        let delay = self.service.latency;
+        self.at(delay, Happening::FromService(connection, message.to_string()));
+    }
+
+    /// The service closes its socket.
+    pub(crate) fn service_closes(&mut self, code: u16, reason: &str) {
+        let connection = self.service.connection;
+        let delay = self.service.latency;
+        self.at(delay, Happening::ServiceClosed(connection, code, reason.into()));
+    }
+
+    /// The phone's socket breaks, and both ends see it at once.
+    pub(crate) fn cut(&mut self) {
+        self.network.connection += 1;
+        self.client.handle(ClientInput::SocketClosed { code: 1006, reason: String::new() }, self.moment());
+        self.drain_client();
+        self.relay_hears(RelayInput::PhoneClosed);
+    }
+
+    /// Something happens to the relay.
+    pub(crate) fn relay_hears(&mut self, input: RelayInput) {
+        let moment = self.moment();
+        if let Some(relay) = &mut self.relay {
+            relay.handle(input, moment);
+            self.drain_relay();
+        }
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.next_at().filter(|next| *next <= end) {
+            self.step(next);
+        }
+        self.now = end;
+    }
+
+    /// Time passes until this is so; at most a minute and a half.
+    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(90);
+        while !is_so(self) {
+            let next = self.next_at().unwrap_or(end);
+            assert!(next < end, "never {what}: {:#?}", self.events);
+            self.step(next);
+        }
+    }
+
+    // ---- What a story asks.
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.events.iter().any(|(_, event)| matches!(event, ClientEvent::Ready { .. }))
+    }
+
+    pub(crate) fn states(&self) -> Vec<ClientState> {
+        let state = |(_, event): &(Duration, ClientEvent)| match event {
+            ClientEvent::State { state } => Some(*state),
+            _ => None,
+        };
+        self.events.iter().filter_map(state).collect()
+    }
+
+    /// The caption of one side in one turn.
+    pub(crate) fn caption(&self, who: Who, epoch: u32) -> String {
+        let piece = |(_, event): &(Duration, ClientEvent)| match event {
+            ClientEvent::Caption { who: of, epoch: at, text } if (*of, *at) == (who, epoch) => {
+                Some(text.clone())
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(piece).collect()
+    }
+
+    /// How the captions of one side ended: the turn, and whether it was cut.
+    pub(crate) fn caption_ends(&self, who: Who) -> Vec<(u32, bool)> {
+        let end = |(_, event): &(Duration, ClientEvent)| match event {
+            ClientEvent::CaptionEnd { who: of, epoch, cut } if *of == who => Some((*epoch, *cut)),
+            _ => None,
+        };
+        self.events.iter().filter_map(end).collect()
+    }
+
+    /// The errors' codes and sentences.
+    pub(crate) fn errors(&self) -> Vec<(String, String)> {
+        let error = |(_, event): &(Duration, ClientEvent)| match event {
+            ClientEvent::Error { code, message } => Some((code.clone(), message.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(error).collect()
+    }
+
+    /// The reason of the end, if there was one.
+    pub(crate) fn ended(&self) -> Option<String> {
+        self.events.iter().find_map(|(_, event)| match event {
+            ClientEvent::Ended { reason } => Some(reason.clone()),
+            _ => None,
+        })
+    }
+
+    /// When the relay first said this.
+    pub(crate) fn told_at(&self, is_it: impl Fn(&FromProxy) -> bool) -> Option<Duration> {
+        self.told.iter().find(|(_, message)| is_it(message)).map(|(at, _)| *at)
+    }
+
+    // ---- How it runs.
+
+    fn moment(&self) -> Moment {
+        Moment::after_origin(self.now)
+    }
+
+    fn at(&mut self, delay: Duration, happening: Happening) {
+        self.at_time(self.now + delay, happening);
+    }
+
+    fn at_time(&mut self, time: Duration, happening: Happening) {
+        self.count += 1;
+        self.line.push(Reverse((time, self.count, happening)));
+    }
+
+    fn next_at(&self) -> Option<Duration> {
+        let queued = self.line.peek().map(|Reverse((time, _, _))| *time);
+        let wakes = [self.client_wakes, self.relay_wakes].into_iter().flatten().map(Moment::since_origin);
+        queued.into_iter().chain(wakes).min()
+    }
+
+    fn step(&mut self, time: Duration) {
+        self.now = self.now.max(time);
+        let moment = self.moment();
+        if self.line.peek().is_some_and(|Reverse((at, _, _))| *at <= time) {
+            let Some(Reverse((_, _, happening))) = self.line.pop() else { return };
+            self.happens(happening);
+        } else if self.client_wakes.is_some_and(|at| at <= moment) {
+            self.does(ClientInput::Timeout);
+            assert!(
+                self.client_wakes.is_none_or(|at| at > moment),
+                "the client asks for a moment that has passed"
+            );
+        } else {
+            self.relay_hears(RelayInput::Timeout);
+            assert!(
+                self.relay_wakes.is_none_or(|at| at > moment),
+                "the relay asks for a moment that has passed"
+            );
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Opened(connection) => self.opened(connection),
+            Happening::Refused => {
+                self.does(ClientInput::SocketClosed { code: 1006, reason: String::new() });
+            }
+            Happening::ToRelay(connection, frame) => self.relay_gets(connection, frame),
+            Happening::ToClient(connection, frame) => self.client_gets(connection, frame),
+            Happening::ServiceOpened(connection) => {
+                if connection == self.service.connection {
+                    self.relay_hears(RelayInput::ServiceOpen);
+                }
+            }
+            Happening::FromService(connection, json) => {
+                if connection == self.service.connection {
+                    let message = ServerMessage::decode(json.as_bytes()).unwrap();
+                    self.relay_hears(RelayInput::Service(Box::new(message)));
+                }
+            }
+            Happening::ServiceClosed(connection, code, reason) => {
+                if connection == self.service.connection {
+                    self.service.connection += 1;
+                    self.relay_hears(RelayInput::ServiceClosed { code, reason });
+                }
+            }
+            Happening::MicrophoneTicks => {
+                if let Some(sample) = self.microphone {
+                    self.does(ClientInput::Microphone(frame_of(sample, 320)));
+                }
+                self.at(Duration::from_millis(20), Happening::MicrophoneTicks);
+            }
+            Happening::PlayerTicks => {
+                if let Some(report) = self.player.tick() {
+                    self.does(ClientInput::Player(report));
+                }
+                self.at(player::TICK, Happening::PlayerTicks);
+            }
+        }
+    }
+
+    fn opened(&mut self, connection: u32) {
+        if connection != self.network.connection {
+            return;
+        }
+        self.relays += 1;
+        let call = format!("call-{}", self.relays);
+        self.relay = Some(Relay::new(RelayConfig { call, ..self.relay_config.clone() }));
+        self.relay_hears(RelayInput::PhoneOpen);
+        self.does(ClientInput::SocketOpen);
+    }
+
+    fn relay_gets(&mut self, connection: u32, frame: Frame) {
+        if connection == self.network.connection {
+            self.relay_hears(match frame {
+                Frame::Text(text) => RelayInput::PhoneText(text),
+                Frame::Binary(bytes) => RelayInput::PhoneBinary(bytes.into()),
+                Frame::Close(..) => RelayInput::PhoneClosed,
+            });
+        }
+    }
+
+    fn client_gets(&mut self, connection: u32, frame: Frame) {
+        if connection == self.network.connection && !self.network.is_down_closed() {
+            let input = match frame {
+                Frame::Text(text) => ClientInput::SocketText(text),
+                Frame::Binary(bytes) => ClientInput::SocketBinary(bytes.into()),
+                Frame::Close(code, reason) => {
+                    self.network.connection += 1;
+                    ClientInput::SocketClosed { code, reason }
+                }
+            };
+            self.does(input);
+        }
+    }
+
+    fn drain_client(&mut self) {
+        for _ in 0..MOST_OUTPUTS {
+            match self.client.poll() {
+                ClientOutput::Timeout(wakes) => {
+                    self.client_wakes = wakes;
+                    return;
+                }
+                ClientOutput::Open { url: _ } => self.open(),
+                ClientOutput::SendText(text) => {
+                    self.asked.push((self.now, FromClient::decode(&text).unwrap()));
+                    self.phone_sends(Frame::Text(text));
+                }
+                ClientOutput::SendBinary(bytes) => self.phone_sends(Frame::Binary(bytes.to_vec())),
+                ClientOutput::CloseSocket { code, reason } => {
+                    self.phone_sends(Frame::Close(code, reason));
+                    self.network.close_down();
+                }
+                ClientOutput::Play { epoch, position, pcm } => self.player.play(epoch, position, &pcm),
+                ClientOutput::EndTurn { epoch, samples } => self.player.end(epoch, samples),
+                ClientOutput::Flush { epoch } => self.player.flush(epoch, self.now),
+                ClientOutput::Event(event) => {
+                    assert!(self.ended().is_none(), "{event:?} after the end");
+                    self.events.push((self.now, event));
+                }
+            }
+        }
+        panic!("the client never says Timeout");
+    }
+
+    fn drain_relay(&mut self) {
+        for _ in 0..MOST_OUTPUTS {
+            let Some(relay) = &mut self.relay else { return };
+            match relay.poll() {
+                RelayOutput::Timeout(wakes) => {
+                    self.relay_wakes = wakes;
+                    return;
+                }
+                RelayOutput::Admit(_) => {
+                    let verdict = self.verdict.clone();
+                    self.admit(verdict);
+                }
+                RelayOutput::OpenService => {
+                    self.service.open();
+                    let (latency, connection) = (self.service.latency, self.service.connection);
+                    match self.service.refuses_to_open.clone() {
+                        Some((code, reason)) => {
+                            self.at(latency, Happening::ServiceClosed(connection, code, reason));
+                        }
+                        None => self.at(latency * 2, Happening::ServiceOpened(connection)),
+                    }
+                }
+                RelayOutput::ToService(message) => self.service_hears(&message.encode()),
+                RelayOutput::Uplink { pcm, rate_hz } => self.service.hears_audio(self.now, &pcm, rate_hz),
+                RelayOutput::CloseService => self.service.closed(self.now),
+                RelayOutput::ToPhone(message) => {
+                    self.told.push((self.now, message.clone()));
+                    self.relay_sends(Frame::Text(message.encode()));
+                }
+                RelayOutput::ToPhoneAudio(bytes) => self.relay_sends(Frame::Binary(bytes.to_vec())),
+                RelayOutput::ClosePhone { code, reason } => {
+                    assert!(reason.len() <= 123, "{reason}");
+                    self.relay_sends(Frame::Close(code, reason));
+                }
+            }
+        }
+        panic!("the relay never says Timeout");
+    }
+
+    fn admit(&mut self, verdict: Result<(), Trouble>) {
+        let moment = self.moment();
+        if let Some(relay) = &mut self.relay {
+            relay.handle(RelayInput::Admission(verdict), moment);
+        }
+    }
+
+    fn service_hears(&mut self, json: &str) {
+        let message: Value = serde_json::from_str(json).unwrap();
+        if message.get("setup").is_some() {
+            let (delay, connection) =
+                (self.service.latency * 2 + self.service.setup_time, self.service.connection);
+            match self.service.refuses_setup.clone() {
+                Some((code, reason)) => self.at(delay, Happening::ServiceClosed(connection, code, reason)),
+                None if self.service.is_mute => {}
+                None => self.at(delay, Happening::FromService(connection, r#"{"setupComplete":{}}"#.into())),
+            }
+        }
+        self.service.hears(self.now, message);
+    }
+
+    fn open(&mut self) {
+        self.network.connection += 1;
+        self.network.reopen();
+        let (delay, connection) = (self.network.latency * 3, self.network.connection);
+        let happening =
+            if self.network.is_reachable { Happening::Opened(connection) } else { Happening::Refused };
+        self.at(delay, happening);
+    }
+
+    fn phone_sends(&mut self, frame: Frame) {
+        if let Some(time) = self.network.up(self.now, frame.bytes()) {
+            self.at_time(time, Happening::ToRelay(self.network.connection, frame));
+        }
+    }
+
+    fn relay_sends(&mut self, frame: Frame) {
+        if let Some(time) = self.network.down(self.now, frame.bytes()) {
+            self.at_time(time, Happening::ToClient(self.network.connection, frame));
+        }
+    }
+}
+
+impl Frame {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Close(_, reason) => reason.len(),
+        }
+    }
+}
+
+/// PCM that is full of one sample.
+pub(crate) fn frame_of(sample: i16, samples: usize) -> Bytes {
+    sample.to_le_bytes().repeat(samples).into()
+}
+
+pub(crate) fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// What the relay of every story begins with.
+pub(crate) fn relay_config() -> RelayConfig {
+    RelayConfig {
+        call: "call".into(),
+        setup: Setup { model: "models/gemini-3.8-live".into(), ..Setup::default() },
+        upstream: Upstream::Simulator,
+        silence_duration: Duration::from_millis(700),
+        greeting: None,
+        max_frame_bytes: 64 * 1024,
+        hello_deadline: Duration::from_secs(5),
+        setup_deadline: Duration::from_secs(10),
+    }
+}
+
+/// More than one input ever asks for.
+const MOST_OUTPUTS: usize = 10_000;

@@ -1,0 +1,117 @@
+//! Losing the proxy, or the service behind it, and finding it again.
+
+use crate::pair::{Pair, ms};
+use crate::talk::{answers, is_done};
+use std::time::Duration;
+use vivavoce_session::client::{ClientState, Who};
+use vivavoce_session::{ClientInput, RelayInput};
+use vivavoce_wire::message::FromClient;
+
+#[test]
+fn comes_back_after_a_cut_and_keeps_what_was_said_meanwhile() {
+    let mut pair = Pair::talking();
+    pair.opens_the_microphone(1_000);
+    pair.pass(ms(500));
+    pair.cut();
+    pair.opens_the_microphone(1_001);
+    pair.until("a second relay", |pair| pair.relays == 2);
+    pair.pass(ms(1_000));
+    use ClientState::{Connecting, Listening, Reconnecting};
+    assert_eq!(pair.states(), [Connecting, Listening, Reconnecting, Listening]);
+    pair.closes_the_microphone();
+    let said = pair.service.samples_of(1_001);
+    pair.pass(ms(1_000));
+    assert!(pair.service.samples_of(1_001) - said <= 40 * 16 + 640);
+    assert_eq!(pair.client.dropped_samples(), 0);
+    assert!(pair.errors().is_empty());
+    // A conversation that goes on is not begun with a greeting again.
+    let greetings: Vec<bool> = pair
+        .asked
+        .iter()
+        .filter_map(|(_, message)| match message {
+            FromClient::Hello(hello) => Some(hello.greeting),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(greetings, [true, false]);
+}
+
+#[test]
+fn what_had_come_of_a_turn_plays_on_and_the_next_call_s_turns_follow_it() {
+    let mut pair = Pair::talking();
+    answers(&mut pair, 2_000, 48_000);
+    pair.pass(ms(200));
+    pair.cut();
+    assert_eq!(pair.player.ends[&1], 48_000);
+    assert_eq!(pair.caption_ends(Who::Model), [(1, true)]);
+    pair.until("a second relay", |pair| pair.relays == 2);
+    pair.pass(ms(500));
+    answers(&mut pair, 3_000, 24_000);
+    is_done(&mut pair);
+    pair.pass(ms(4_000));
+    assert_eq!(pair.player.heard[&(1, 2_000)], 48_000);
+    assert_eq!(pair.player.heard[&(2, 3_000)], 24_000);
+    // The proxy hears of it by its own number.
+    assert_eq!(pair.relay.as_ref().unwrap().heard(), (1, 24_000));
+}
+
+#[test]
+fn gives_up_within_about_a_minute_with_one_sentence() {
+    let mut pair = Pair::talking();
+    pair.network.is_reachable = false;
+    let lost_at = pair.now;
+    pair.cut();
+    pair.until("ended", |pair| pair.ended().is_some());
+    let took = pair.now - lost_at;
+    assert!(took > Duration::from_secs(5) && took < Duration::from_secs(75), "{took:?}");
+    let [(_, sentence)] = &pair.errors()[..] else { panic!("{:?}", pair.errors()) };
+    assert!(sentence.contains("network"), "{sentence}");
+    assert_eq!(pair.ended().as_ref(), Some(sentence));
+}
+
+#[test]
+fn a_service_that_fails_is_tried_again_and_told_once() {
+    let mut pair = Pair::talking();
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("a second relay", |pair| pair.relays == 2);
+    pair.pass(ms(1_000));
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("a third relay", |pair| pair.relays == 3);
+    pair.pass(ms(1_000));
+    assert_eq!(pair.states().last(), Some(&ClientState::Listening));
+    assert_eq!(pair.errors().len(), 1, "{:?}", pair.errors());
+}
+
+#[test]
+fn a_service_that_fails_for_ever_is_given_up() {
+    let mut pair = Pair::new();
+    pair.service.refuses_setup = Some((1011, "Internal error encountered.".into()));
+    pair.does(ClientInput::Start);
+    pair.until("ended", |pair| pair.ended().is_some());
+    assert_eq!(pair.errors().len(), 1);
+    assert_eq!(pair.ended().unwrap(), pair.errors()[0].1);
+    assert!(pair.relays <= 9, "{}", pair.relays);
+}
+
+#[test]
+fn a_proxy_that_goes_down_is_called_again() {
+    let mut pair = Pair::talking();
+    pair.relay_hears(RelayInput::Shutdown);
+    assert!(pair.relay.as_ref().unwrap().is_over());
+    assert!(pair.service.closed_at.is_some());
+    pair.until("a second relay", |pair| pair.relays == 2);
+    pair.pass(ms(500));
+    assert_eq!(pair.states().last(), Some(&ClientState::Listening));
+    assert_eq!(pair.errors()[0].0, "going_away");
+}
+
+#[test]
+fn hanging_up_while_waiting_ends_it() {
+    let mut pair = Pair::talking();
+    pair.network.is_reachable = false;
+    pair.cut();
+    pair.does(ClientInput::HangUp);
+    assert_eq!(pair.ended().unwrap(), "");
+    pair.pass(Duration::from_secs(30));
+    assert_eq!(pair.relays, 1);
+}
