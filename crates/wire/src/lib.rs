@@ -10,10 +10,14 @@
 #![forbid(unsafe_code)]
 
 pub mod audio;
+mod json;
 pub mod message;
+mod reading;
 pub mod trouble;
+mod writing;
 
 pub use audio::{AudioFrame, Codec, Kind};
+pub use json::Json;
 pub use message::{FromClient, FromProxy};
 pub use trouble::{Code, Trouble};
 

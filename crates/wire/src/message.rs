@@ -3,7 +3,9 @@
 //! Readers ignore fields that they do not know; a `type` they do not know is an error for the
 //! proxy and is skipped by clients, so that newer proxies may say more.
 
+use crate::json::Json;
 use crate::trouble::Trouble;
+use crate::{reading, writing};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +44,7 @@ pub enum FromClient {
         /// The call's id.
         id: String,
         /// What came of it: any JSON object.
-        result: serde_json::Value,
+        result: Json,
     },
     /// Are you there? Answered by `pong` with the same number.
     Ping {
@@ -141,7 +143,7 @@ pub enum FromProxy {
         state: ToolState,
         /// Its arguments, for functions that the page runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        arguments: Option<serde_json::Value>,
+        arguments: Option<Json>,
     },
     /// Something went wrong; where it ends the call, the socket closes next.
     Error {
@@ -229,7 +231,7 @@ impl FromClient {
 
     /// The message as a text frame.
     pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("messages hold nothing that JSON cannot")
+        writing::from_client(self)
     }
 }
 
@@ -239,7 +241,7 @@ impl FromProxy {
     /// # Errors
     /// What was expected, and where.
     pub fn decode(text: &str) -> Result<Self, MessageError> {
-        decode(text)
+        reading::from_proxy(text)
     }
 
     /// The message as a text frame.
@@ -262,7 +264,7 @@ fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
 pub struct MessageError(String);
 
 impl MessageError {
-    fn new(words: &str) -> Self {
+    pub(crate) fn new(words: &str) -> Self {
         let mut words = String::from(words);
         if let Some((cut, _)) = words.char_indices().nth(LONGEST_QUOTE_CHARS) {
             words.truncate(cut);

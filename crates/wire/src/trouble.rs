@@ -72,6 +72,28 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every kind that there is.
+    pub const ALL: [Self; 18] = [
+        Self::BadMessage,
+        Self::BadSubprotocol,
+        Self::TooLarge,
+        Self::OutOfOrder,
+        Self::HelloTimeout,
+        Self::NotAdmitted,
+        Self::NotAllowed,
+        Self::TakenOver,
+        Self::Limited,
+        Self::TooSlow,
+        Self::ServiceUnreachable,
+        Self::ServiceKey,
+        Self::ServiceSetup,
+        Self::ServiceQuota,
+        Self::ServiceFailed,
+        Self::GoingAway,
+        Self::Internal,
+        Self::Unknown,
+    ];
+
     /// The code as it stands on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,6 +116,11 @@ impl Code {
             Self::Internal => "internal",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// The code of that name; [`Self::Unknown`] for one of a later version.
+    pub fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|code| code.name() == name).unwrap_or(Self::Unknown)
     }
 
     /// The WebSocket close code that follows this trouble.

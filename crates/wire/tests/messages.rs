@@ -2,31 +2,11 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use vivavoce_wire::Json;
 use vivavoce_wire::message::{
     CodecName, FromClient, FromProxy, Hello, Ready, ToolState, TurnState, Uplink, Upstream,
 };
 use vivavoce_wire::trouble::{Code, Trouble};
-
-const CODES: [Code; 18] = [
-    Code::BadMessage,
-    Code::BadSubprotocol,
-    Code::TooLarge,
-    Code::OutOfOrder,
-    Code::HelloTimeout,
-    Code::NotAdmitted,
-    Code::NotAllowed,
-    Code::TakenOver,
-    Code::Limited,
-    Code::TooSlow,
-    Code::ServiceUnreachable,
-    Code::ServiceKey,
-    Code::ServiceSetup,
-    Code::ServiceQuota,
-    Code::ServiceFailed,
-    Code::GoingAway,
-    Code::Internal,
-    Code::Unknown,
-];
 
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -63,7 +43,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         Just(FromClient::AudioEnd),
         any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
-        (".*", values()).prop_map(|(id, result)| FromClient::ToolResult { id, result }),
+        (".*", values()).prop_map(|(id, result)| FromClient::ToolResult { id, result: Json::from(&result) }),
         any::<u64>().prop_map(|id| FromClient::Ping { id }),
         any::<u64>().prop_map(|id| FromClient::Pong { id }),
         Just(FromClient::Bye),
@@ -71,7 +51,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
 }
 
 fn troubles() -> impl Strategy<Value = Trouble> {
-    (prop::sample::select(&CODES), ".*", prop::option::of(any::<u64>()))
+    (prop::sample::select(&Code::ALL), ".*", prop::option::of(any::<u64>()))
         .prop_map(|(code, message, retry_after_ms)| Trouble { code, message, retry_after_ms })
 }
 
@@ -89,7 +69,8 @@ fn turns() -> impl Strategy<Value = FromProxy> {
 fn tools() -> impl Strategy<Value = FromProxy> {
     let states =
         prop::sample::select(&[ToolState::Called, ToolState::Done, ToolState::Failed, ToolState::Cancelled]);
-    let arguments = prop::option::of(values().prop_filter("null reads as none", |value| !value.is_null()));
+    let arguments = values().prop_filter("null reads as none", |value| !value.is_null());
+    let arguments = prop::option::of(arguments.prop_map(|value| Json::from(&value)));
     (".*", ".*", states, arguments).prop_map(|(id, name, state, arguments)| FromProxy::Tool {
         id,
         name,
@@ -122,6 +103,17 @@ fn from_proxy() -> impl Strategy<Value = FromProxy> {
     ]
 }
 
+/// The same with its arguments in one fixed form: JSON may be spaced and escaped in many.
+fn plain(message: FromProxy) -> FromProxy {
+    match message {
+        FromProxy::Tool { id, name, state, arguments } => {
+            let arguments = arguments.map(|arguments| Json::from(&arguments.value()));
+            FromProxy::Tool { id, name, state, arguments }
+        }
+        message => message,
+    }
+}
+
 proptest! {
     #[test]
     fn of_clients_come_out_as_they_went_in(message in from_client()) {
@@ -131,6 +123,39 @@ proptest! {
     #[test]
     fn of_proxies_come_out_as_they_went_in(message in from_proxy()) {
         prop_assert_eq!(FromProxy::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn what_is_written_by_hand_is_what_the_derived_writer_writes(message in from_client()) {
+        let by_hand: Value = serde_json::from_str(&message.encode()).unwrap();
+        prop_assert_eq!(by_hand, serde_json::to_value(&message).unwrap());
+    }
+
+    #[test]
+    fn what_the_derived_reader_reads_is_read_by_hand(
+        message in from_proxy(),
+        (name, extra) in (".*", values()),
+        pretty in any::<bool>(),
+    ) {
+        let mut object = serde_json::to_value(&message).unwrap();
+        object.as_object_mut().unwrap().entry(name).or_insert(extra);
+        let text = if pretty { format!("{object:#}") } else { object.to_string() };
+        let derived = serde_json::from_str::<FromProxy>(&text).unwrap();
+        prop_assert_eq!(FromProxy::decode(&text).map(plain), Ok(plain(derived)));
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_read_by_neither(
+        message in from_proxy(),
+        at in any::<prop::sample::Index>(),
+        with in ".",
+    ) {
+        let mut text = message.encode();
+        let (index, found) = text.char_indices().nth(at.index(text.chars().count())).unwrap();
+        text.replace_range(index..index + found.len_utf8(), &with);
+        if serde_json::from_str::<Value>(&text).is_err() {
+            prop_assert!(FromProxy::decode(&text).is_err(), "{}", text);
+        }
     }
 
     #[test]
@@ -188,6 +213,68 @@ fn errors_name_what_was_expected_and_what_was_found() {
 }
 
 #[test]
+fn any_way_of_writing_a_message_is_read() {
+    for text in [
+        r#"{"type":"bye","reason":"a\n\u00e9\ud83d\ude00\/b"}"#,
+        "\n{ \"reason\" : \"a\\né😀/b\" ,\r\n\t\"type\":\"\\u0062ye\" , \"more\":[ -0.5e+3,{},[],[null,true],{\"a\":{}} ] } ",
+    ] {
+        assert_eq!(FromProxy::decode(text), Ok(FromProxy::Bye { reason: "a\né😀/b".into() }), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_json_is_no_message() {
+    let open = r#"{"type":"bye","reason":"x""#;
+    assert!(FromProxy::decode(&format!("{open}}}")).is_ok());
+    for rest in [
+        "",
+        "}}",
+        "} x",
+        ",}",
+        r#","a"}"#,
+        r#","a":}"#,
+        r#","a":01}"#,
+        r#","a":1.}"#,
+        r#","a":-}"#,
+        r#","a":1e}"#,
+        r#","a":+1}"#,
+        r#","a":nul}"#,
+        r#","a":[1,]}"#,
+        r#","a":[1}"#,
+        r#","a":"\x"}"#,
+        r#","a":"\ud800"}"#,
+        r#","a":"\ud800\ud800"}"#,
+        r#","a":"\u12g4"}"#,
+        ",\"a\":\"\n\"}",
+        r#","\udc00":1}"#,
+        ",a:1}",
+        r#","a" 1}"#,
+    ] {
+        let error = FromProxy::decode(&format!("{open}{rest}")).unwrap_err().to_string();
+        assert!(error.contains("expected"), "{rest}: {error}");
+    }
+}
+
+#[test]
+fn errors_of_the_hand_name_what_was_expected_and_what_was_found() {
+    for (text, words) in [
+        (json!({"type": "shout"}), ["a proxy says", "shout"]),
+        (json!({"epoch": 1}), ["type", "null"]),
+        (json!({"type": "activity", "speaking": "yes"}), ["true or false", "yes"]),
+        (json!({"type": "model_transcript", "epoch": -1, "text": ""}), ["2^32", "-1"]),
+        (json!({"type": "model_transcript", "epoch": 1_u64 << 32, "text": ""}), ["2^32", "4294967296"]),
+        (json!({"type": "turn", "epoch": 1, "state": "gone", "samples": 0}), ["state", "gone"]),
+        (json!({"type": "error", "error": [1]}), ["an object", "[1]"]),
+        (json!([1, 2]), ["object", "[1,2]"]),
+    ] {
+        let error = FromProxy::decode(&text.to_string()).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
 fn an_error_never_grows_with_what_it_quotes() {
     let text = json!({"type": "x".repeat(60_000)}).to_string();
     let error = FromClient::decode(&text).unwrap_err().to_string();
@@ -198,11 +285,13 @@ fn an_error_never_grows_with_what_it_quotes() {
 fn deep_nesting_is_an_error() {
     let text = format!("{{\"type\":\"tool_result\",\"id\":\"a\",\"result\":{}", "[".repeat(50_000));
     assert!(FromClient::decode(&text).is_err());
+    let text = format!("{{\"type\":\"bye\",\"reason\":\"\",\"more\":{}", "[".repeat(50_000));
+    assert!(FromProxy::decode(&text).unwrap_err().to_string().contains("fewer"));
 }
 
 #[test]
 fn codes_have_one_name_and_a_close_code_that_may_be_sent() {
-    for code in CODES {
+    for code in Code::ALL {
         assert_eq!(serde_json::to_value(code).unwrap(), json!(code.name()));
         assert!(matches!(code.close_code(), 1001 | 1011 | 4400..=4599), "{code:?}");
     }
