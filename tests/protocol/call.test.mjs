@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { compare } from '../sound/comparison.mjs'
-import { resample } from '../sound/signal.mjs'
+import { lowPass, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { House } from '../stories/house.mjs'
 import { Caller, HELLO } from './caller.mjs'
@@ -14,7 +14,7 @@ before(async () => {
   house = await House.open()
   url = house.url.replace('http', 'ws') + 'ws'
 })
-after(() => house.close())
+after(() => house?.close())
 
 for (const rate of [8000, 16000, 44100, 48000]) {
   test(`talks at ${rate} Hz and hears its own words`, { timeout: 60_000 }, async () => {
@@ -62,7 +62,9 @@ test('changes no bit that need not be changed, and little at other rates', { tim
     await caller.speak(said, 4)
     caller.say({ type: 'bye' })
     await caller.end()
-    const { snr_db } = compare(resample(said, 16000), own.heard(session).samples, 16000)
+    // Where the filter ends, above 7 kHz, it is nobody's promise to keep the sound as it was.
+    const [there, here] = [resample(said, 16000), own.heard(session).samples].map(samples => lowPass(samples, 7000, 16000))
+    const { snr_db } = compare(there, here, 16000)
     t.diagnostic(`${rate} Hz: SNR ${snr_db.toFixed(1)} dB`)
     assert.ok(snr_db > least_db, `SNR ${snr_db} dB at ${rate} Hz`)
   }
@@ -85,7 +87,8 @@ test('is interrupted by what is typed, and drops what it said', { timeout: 60_00
   const next = await caller.hears(({ type, state, epoch }) => type === 'turn' && state === 'complete' && epoch > 1)
   assert.ok(caller.frames.slice(after).every(({ epoch }) => epoch > 1))
   assert.equal(next.samples, 12_000)
-  assert.ok(caller.told.some(({ type, text }) => type === 'model_transcript' && text.includes('As you like.')))
+  const words = caller.told.filter(({ type, epoch }) => type === 'model_transcript' && epoch === next.epoch)
+  assert.equal(words.map(({ text }) => text).join(''), 'As you like.')
 })
 
 test('answers pings and passes over what it need not know', { timeout: 60_000 }, async () => {
@@ -98,10 +101,10 @@ test('answers pings and passes over what it need not know', { timeout: 60_000 },
 
 const MICROPHONE = Buffer.from('0100000000000000000000000000000000000000' + '0100feff', 'hex')
 const BAD = [
-  ['no subprotocol', 'bad_subprotocol', 4400, { hello: undefined, subprotocol: [] }],
-  ['another subprotocol', 'bad_subprotocol', 4400, { hello: undefined, subprotocol: 'vivavoce.v9' }],
-  ['audio before hello', 'out_of_order', 4400, { hello: undefined }, caller => caller.sendBytes(MICROPHONE)],
-  ['text before hello', 'out_of_order', 4400, { hello: undefined }, caller => caller.say({ type: 'bye' })],
+  ['no subprotocol', 'bad_subprotocol', 4400, { hello: null, subprotocol: [] }],
+  ['another subprotocol', 'bad_subprotocol', 4400, { hello: null, subprotocol: 'vivavoce.v9' }],
+  ['audio before hello', 'out_of_order', 4400, { hello: null }, caller => caller.sendBytes(MICROPHONE)],
+  ['text before hello', 'out_of_order', 4400, { hello: null }, caller => caller.say({ type: 'bye' })],
   ['hello twice', 'out_of_order', 4400, {}, caller => caller.say(HELLO)],
   ['a rate of 0', 'bad_message', 4400, { hello: { ...HELLO, audio: { rate_hz: 0 } } }],
   ['a rate of 10⁹', 'bad_message', 4400, { hello: { ...HELLO, audio: { rate_hz: 1e9 } } }],
@@ -127,7 +130,7 @@ test('tells whoever breaks the rules what was wrong, and goes on with others', {
       then?.(caller)
       const { error } = await caller.hears(({ type }) => type === 'error')
       assert.equal(error.code, code)
-      assert.match(error.message, /\w+ \w+.*\.$/)
+      assert.match(error.message, /\w+ \w+/)
       const closed = await caller.end()
       assert.equal(closed.code, close)
       assert.ok(error.message.startsWith(closed.reason.slice(0, 100)), `reason "${closed.reason}" of "${error.message}"`)

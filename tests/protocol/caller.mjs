@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import WebSocket from 'ws'
 
 export class Caller {
-  /** Connects to a proxy's socket; `hello` is said at once, unless it is `undefined`. */
+  /** Connects to a proxy's socket; `hello` is said at once, unless it is `null`. */
   static async open(url, { hello = HELLO, subprotocol = 'vivavoce.v1' } = {}) {
     const caller = new Caller(new WebSocket(url, subprotocol))
     await once(caller.#socket, 'open')
@@ -51,7 +51,7 @@ export class Caller {
       if (this.closed || Date.now() > end) {
         throw new Error(`${this.closed ? `closed with ${JSON.stringify(this.closed)}` : 'waited in vain'} until ${is}, told ${JSON.stringify(this.told)}`)
       }
-      await Promise.race([once(this.#socket, 'message'), this.#ended, new Promise(resolve => setTimeout(resolve, 200))])
+      await new Promise(resolve => setTimeout(resolve, 5))
     }
   }
 

@@ -1,6 +1,7 @@
 // What a person says arrives as it was said.
 
 import assert from 'node:assert/strict'
+import { DIST } from '../../scripts/build.mjs'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
 import { resample } from '../sound/signal.mjs'
@@ -13,7 +14,7 @@ const UNTOUCHED = { echoCancellation: false, noiseSuppression: false, autoGainCo
 
 for (const rate of [44100, 48000]) {
   story(`hears every word from a microphone at ${rate} Hz`, { rate }, async ({ browser, card, note, after }) => {
-    const house = await House.open({ script: SILENT })
+    const house = await House.open({ page: DIST, script: SILENT })
     after(() => house.close())
     const call = await Call.open(browser, house.url, { audio: UNTOUCHED })
     await call.tap()

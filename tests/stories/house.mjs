@@ -5,7 +5,6 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DIST } from '../../scripts/build.mjs'
 import { ROOT } from '../../scripts/child.mjs'
 import { until } from '../sound/fact.mjs'
 import { hurried } from '../sound/priority.mjs'
@@ -14,9 +13,9 @@ import { decodeWav } from '../sound/wav.mjs'
 export class House {
   /**
    * Starts both; `script` is the simulator's (see docs/SIMULATOR.md; without one, the parrot), `config` the proxy's
-   * settings as TOML, `page` the folder that it serves.
+   * settings as TOML, `page` the folder that it serves (none for those who bring no browser).
    */
-  static async open({ script = {}, config = '', page = DIST } = {}) {
+  static async open({ script = {}, config = '', page } = {}) {
     const house = new House()
     try {
       await house.#begin(script, config, page)
@@ -87,12 +86,12 @@ export class House {
     this.#simulator = this.#run('sim', '--port', '0', '--script', scriptFile)
     const upstream = await listening(this.#simulator)
     this.#proxy = this.#run('serve', '--listen', '127.0.0.1:0', '--upstream', `ws://${upstream}`,
-      '--page', page, '--config', configFile)
+      '--config', configFile, ...(page ? ['--page', page] : []))
     this.url = `http://${await listening(this.#proxy)}/`
   }
 
   #run(...words) {
-    const { GEMINI_API_KEY: _, ...environment } = process.env
+    const environment = { ...process.env, GEMINI_API_KEY: 'simulator' }
     const child = hurried(spawn(BINARY, words, { cwd: this.#folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] }))
     child.printed = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', bytes => { child.printed += bytes })

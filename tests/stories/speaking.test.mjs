@@ -1,6 +1,7 @@
 // What the model says sounds as it was sent, both sides' words stand on the page, and a voice over it silences it.
 
 import assert from 'node:assert/strict'
+import { DIST } from '../../scripts/build.mjs'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
 import { clicks, gaps, pitch } from '../sound/flaw.mjs'
@@ -11,7 +12,7 @@ import { House } from './house.mjs'
 import { story } from './story.mjs'
 
 story('speaks the reply whole, and shows the words of both', {}, async ({ browser, card, note, after }) => {
-  const house = await House.open({ script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
+  const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
   after(() => house.close())
   const call = await Call.open(browser, house.url)
   await call.tap()
@@ -34,7 +35,7 @@ story('speaks the reply whole, and shows the words of both', {}, async ({ browse
 })
 
 story('falls silent when spoken over, and answers again', {}, async ({ browser, card, note, after }) => {
-  const house = await House.open({ script: {
+  const house = await House.open({ page: DIST, script: {
     turn: [
       { heard: 'A long story, please.', says: 'Once upon a time', audio: { tone: { hz: 330, ms: 20000 } } },
       { heard: 'That is enough.', says: 'As you like.', audio: { tone: { hz: 550, ms: 1500 } } },

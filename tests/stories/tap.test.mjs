@@ -12,7 +12,7 @@ import { House } from './house.mjs'
 import { story } from './story.mjs'
 
 story('listens soon after the tap', {}, async ({ browser, note, after }) => {
-  const house = await House.open()
+  const house = await House.open({ page: DIST })
   after(() => house.close())
   const call = await Call.open(browser, house.url)
   await call.tap()
@@ -24,7 +24,7 @@ story('listens soon after the tap', {}, async ({ browser, note, after }) => {
 })
 
 story('asks for the microphone once, and for one fit for a conversation', {}, async ({ browser, after }) => {
-  const house = await House.open()
+  const house = await House.open({ page: DIST })
   after(() => house.close())
   const gate = await Gate.open(house, { script: WITNESS })
   after(() => gate.close())
@@ -48,7 +48,7 @@ story('asks for the microphone once, and for one fit for a conversation', {}, as
 })
 
 story('spends the tap at once while the download is held back', {}, async ({ browser, after }) => {
-  const house = await House.open()
+  const house = await House.open({ page: DIST })
   after(() => house.close())
   const gate = await Gate.open(house, { held: /\.wasm$/, script: WITNESS })
   after(() => gate.close())
@@ -63,7 +63,7 @@ story('spends the tap at once while the download is held back', {}, async ({ bro
 })
 
 story('answers what is typed', {}, async ({ browser, after }) => {
-  const house = await House.open({ script: { turn: [{ when: 'two and two', says: 'Four, as far as I know.' }] } })
+  const house = await House.open({ page: DIST, script: { turn: [{ when: 'two and two', says: 'Four, as far as I know.' }] } })
   after(() => house.close())
   const call = await Call.open(browser, house.url)
   await call.tap()
@@ -78,7 +78,7 @@ story('answers what is typed', {}, async ({ browser, after }) => {
 story('calls from a plain file server under a sub-path', {}, async ({ browser, after }) => {
   const files = await serveFiles('/pages/voice/')
   after(() => files.close())
-  const house = await House.open({ config: `[admission]\norigins = ["${new URL(files.url).origin}"]\n` })
+  const house = await House.open({ page: DIST, config: `[admission]\norigins = ["${new URL(files.url).origin}"]\n` })
   after(() => house.close())
   files.config = { url: `ws://${house.host}/ws` }
   const call = await Call.open(browser, files.url)
