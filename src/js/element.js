@@ -174,6 +174,7 @@ export class VivaVoceElement extends HTMLElement {
     const was = this.#state
     this.#state = state
     const isTurn = (one) => one === 'listening' || one === 'speaking'
+    if (was === 'reconnecting' && isTurn(state) && !/^(microphone|audio)/.test(this.#trouble)) this.complain('')
     if (state !== was && state !== 'idle' && !(isTurn(state) && isTurn(was))) this.#announce(this.#words.state[state])
   }
 

@@ -187,6 +187,16 @@ test('takes_a_complaint_back_when_the_voice_is_heard_after_all', async () => {
   assert.equal(await text('hint'), 'Go ahead.')
 })
 
+test('takes_a_dropped_line_back_when_it_is_up_again', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('error', { code: 'going_away', message: 'The proxy is going down; the call is tried again.' })
+  await emit('state', { state: 'reconnecting' })
+  assert.equal(await text('trouble'), 'The proxy is going down; the call is tried again.')
+  await emit('state', { state: 'listening' })
+  assert.equal(await browser.executeScript('return part("alert").hidden'), true)
+})
+
 test('sends_what_is_typed_while_the_microphone_is_denied', async () => {
   await visit()
   await (await part('text')).sendKeys('  Hello there ', Key.ENTER)

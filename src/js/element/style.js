@@ -87,7 +87,8 @@ li span { animation: appear .45s both }
 .mute[aria-pressed=true] .slash { display: inline }
 .field { flex: 1; display: flex; min-width: 0; border: 1px solid var(--line); border-radius: 1.5rem }
 .field:focus-within { border-color: var(--ink); box-shadow: 0 0 0 1px var(--ink) }
-input { flex: 1; min-width: 0; height: 2.875rem; padding-left: 1.1rem; outline: 0; font-size: 1rem }
+input { flex: 1; min-width: 0; height: 2.875rem; padding-left: 1.1rem; font-size: 1rem }
+input:focus-visible { outline: 0 }
 input::placeholder { color: var(--soft); opacity: 1 }
 .send { width: 2.875rem !important; height: 2.875rem !important; color: var(--soft) }
 input:not(:placeholder-shown) + .send { color: var(--accent) }
