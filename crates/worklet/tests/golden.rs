@@ -2,7 +2,7 @@
 //! what wasm gives. After an intended change of the sound run this test with `VIVAVOCE_BLESS=1`.
 
 use std::fmt::Write as _;
-use vivavoce_dsp::{Player, Recorder, pcm};
+use vivavoce_dsp::{Player, Recorder};
 
 #[test]
 fn native_sound_is_golden() {
