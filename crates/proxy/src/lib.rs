@@ -1,1 +1,36 @@
-//! The proxy: keeps the key, relays the call.
+//! The proxy: keeps the key, relays calls, serves the page; and `talk`, which calls a proxy from a terminal.
+//!
+//! - [`command`], [`program`]: the command line, and what each command does;
+//! - [`config`], `section`: the settings, and a TOML table read key by key;
+//! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
+//! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
+//!   a socket;
+//! - `house`, `admission`: what all calls share, and who may call;
+//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`: one call, its two ends, and the sound between them;
+//! - [`talk`]: the other side, from a terminal.
+//!
+//! The one rule: what is decided about a call is decided by `vivavoce_session::Relay`; here it is only carried out.
+//! Nothing here logs a key, a ticket, a transcript or sound.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod call;
+pub mod command;
+pub mod config;
+mod house;
+mod link;
+mod outbox;
+mod page;
+mod phone;
+pub mod program;
+mod routes;
+pub mod section;
+pub mod server;
+mod service;
+mod setup;
+mod simulator;
+pub mod talk;
+mod upgrade;
+mod uplink;
+mod upstream;

@@ -1,0 +1,213 @@
+//! One call: the relay decides, this carries out.
+
+use crate::admission::Caller;
+use crate::house::{House, going_down};
+use crate::phone::{Heard, Phone};
+use crate::service::Service;
+use crate::uplink::Uplink;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use vivavoce_session::{Moment, Relay, RelayInput, RelayOutput};
+use vivavoce_wire::{Code, Trouble};
+
+/// Everything that one call holds of the world.
+pub(crate) struct Call {
+    house: Arc<House>,
+    caller: Caller,
+    relay: Relay,
+    phone: Phone,
+    /// Whether the phone was said goodbye to.
+    phone_closed: bool,
+    /// Whether the relay knows that the process goes down.
+    going_down: bool,
+    service: Option<Service>,
+    /// A connection to the service that is still saying goodbye.
+    former: Option<JoinHandle<()>>,
+    uplink: Uplink,
+    began: Instant,
+}
+
+impl Call {
+    /// A call of `phone`, named `id`.
+    pub(crate) fn new(id: String, house: Arc<House>, caller: Caller, phone: Phone) -> Self {
+        let relay = Relay::new(house.relay_config(id));
+        let (service, former) = (None, None);
+        let (uplink, began) = (Uplink::new(), Instant::now());
+        Self {
+            house,
+            caller,
+            relay,
+            phone,
+            phone_closed: false,
+            going_down: false,
+            service,
+            former,
+            uplink,
+            began,
+        }
+    }
+
+    /// Runs the call to its end.
+    pub(crate) async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let mut input = RelayInput::PhoneOpen;
+        loop {
+            self.relay.handle(input, self.now());
+            let wake = self.drain();
+            if self.relay.is_over() {
+                break;
+            }
+            input = self.wait(wake, &mut shutdown).await;
+        }
+        tracing::info!(seconds = self.began.elapsed().as_secs(), "call over");
+        self.hang_up();
+        self.phone.close().await;
+    }
+
+    /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
+    fn drain(&mut self) -> Option<Moment> {
+        loop {
+            match self.relay.poll() {
+                RelayOutput::Timeout(wake) => return wake,
+                RelayOutput::Admit(hello) => {
+                    let verdict = self.house.admission.admit(&hello, &self.caller);
+                    self.relay.handle(RelayInput::Admission(verdict), self.now());
+                }
+                RelayOutput::OpenService => self.dial(),
+                RelayOutput::ToService(message) => {
+                    self.flush_uplink();
+                    self.tell_service(|service| service.send(&message));
+                }
+                RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
+                RelayOutput::CloseService => self.hang_up(),
+                RelayOutput::ToPhone(message) => self.phone.send(&message),
+                RelayOutput::ToPhoneAudio(bytes) => {
+                    if let Err(trouble) = self.phone.send_audio(bytes) {
+                        self.drop_phone(trouble);
+                    }
+                }
+                RelayOutput::ClosePhone { code, reason } => {
+                    tracing::info!(code, "closing the phone's socket");
+                    self.phone.send_close(code, &reason);
+                    self.phone_closed = true;
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    async fn wait(&mut self, wake: Option<Moment>, shutdown: &mut watch::Receiver<bool>) -> RelayInput {
+        let wake_at = wake.map(|wake| self.began + wake.since_origin());
+        tokio::select! {
+            heard = self.phone.next(), if !self.phone_closed => self.heard(heard),
+            input = next(&mut self.service) => self.reported(input),
+            () = at(wake_at) => RelayInput::Timeout,
+            () = going_down(shutdown), if !self.going_down => {
+                self.going_down = true;
+                RelayInput::Shutdown
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: Heard) -> RelayInput {
+        match heard {
+            Heard::Text(text) => RelayInput::PhoneText(text),
+            Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
+            Heard::Fault(trouble) => {
+                self.tell(trouble);
+                RelayInput::PhoneClosed
+            }
+            Heard::Gone => {
+                self.phone_closed = true;
+                RelayInput::PhoneClosed
+            }
+        }
+    }
+
+    /// Notes the end of the service's socket on its way to the relay.
+    fn reported(&mut self, input: RelayInput) -> RelayInput {
+        if let RelayInput::ServiceClosed { code, reason } = &input {
+            tracing::info!(code, reason, "the service's socket closed");
+            self.hang_up();
+        }
+        input
+    }
+
+    /// The call ends here for a phone that can no longer be talked with.
+    fn drop_phone(&mut self, trouble: Trouble) {
+        self.tell(trouble);
+        self.relay.handle(RelayInput::PhoneClosed, self.now());
+    }
+
+    fn tell(&mut self, trouble: Trouble) {
+        tracing::info!(code = ?trouble.code, "ending the call");
+        self.phone.send_trouble(trouble);
+        self.phone_closed = true;
+    }
+
+    fn dial(&mut self) {
+        self.hang_up();
+        self.service = Some(Service::open(self.house.service.clone(), self.former.take()));
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(service) = self.service.take() {
+            self.former = Some(service.close());
+        }
+    }
+
+    fn speak(&mut self, pcm: bytes::Bytes, rate_hz: u32) {
+        let mut messages = Vec::with_capacity(2);
+        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
+        if pushed.is_err() {
+            let sentence = format!("A microphone's rate is 8000 to 48000 Hz; found {rate_hz}.");
+            self.drop_phone(Trouble::new(Code::BadMessage, sentence));
+        }
+        for pcm in messages {
+            self.tell_service(|service| service.send_audio(pcm));
+        }
+    }
+
+    fn flush_uplink(&mut self) {
+        let mut rest = None;
+        self.uplink.flush(&mut |pcm| rest = Some(pcm));
+        if let Some(pcm) = rest {
+            self.tell_service(|service| service.send_audio(pcm));
+        }
+    }
+
+    fn tell_service(&mut self, send: impl FnOnce(&Service) -> Result<(), RelayInput>) {
+        let Some(service) = &self.service else { return };
+        if let Err(input) = send(service) {
+            let input = self.reported(input);
+            self.relay.handle(input, self.now());
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::after_origin(self.began.elapsed())
+    }
+}
+
+/// A name for a call: hardly ever given twice, and of no use to anybody who learns it.
+pub(crate) fn call_id() -> String {
+    format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
+}
+
+/// The next thing from the service; never, while there is none.
+async fn next(service: &mut Option<Service>) -> RelayInput {
+    match service {
+        Some(service) => service.next().await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => sleep_until(wake).await,
+        None => core::future::pending().await,
+    }
+}

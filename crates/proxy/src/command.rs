@@ -1,0 +1,70 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A proxy for spoken calls with Gemini Live.
+#[derive(Debug, Parser)]
+#[command(name = "vivavoce", version, about, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the page and relay calls: to Gemini if GEMINI_API_KEY is set, else to the built-in simulator.
+    Serve {
+        /// The settings, in TOML; docs/CONFIG.md tells which there are.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where to listen; port 0 takes any that is free [default: 127.0.0.1:8003].
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<SocketAddr>,
+        /// The service's address, whole or its beginning, for instance a simulator's.
+        #[arg(long, value_name = "URL")]
+        upstream: Option<String>,
+        /// The folder of the page [default: dist, if there is one].
+        #[arg(long, value_name = "DIR")]
+        page: Option<PathBuf>,
+    },
+    /// Pretend to be Gemini Live, for tests and for people without a key.
+    Sim {
+        /// Where to listen on this machine; 0 takes any port that is free.
+        #[arg(long)]
+        port: u16,
+        /// What to do, in TOML or JSON; without one, the parrot.
+        #[arg(long, value_name = "FILE")]
+        script: Option<PathBuf>,
+        /// How much faster than real time the model speaks and its clocks run.
+        #[arg(long, value_name = "X", default_value_t = 1.0)]
+        time_scale: f64,
+    },
+    /// Call a proxy from the terminal with WAV files for a voice.
+    Talk {
+        /// What to say, one turn a file.
+        #[arg(required = true, value_name = "FILE.wav")]
+        files: Vec<PathBuf>,
+        /// The proxy's socket.
+        #[arg(long, default_value = "ws://127.0.0.1:8003/ws")]
+        url: String,
+        /// What opens it, where it wants something.
+        #[arg(long)]
+        ticket: Option<String>,
+        /// Where to write the answers, as a WAV of 24 kHz.
+        #[arg(short, long, value_name = "REPLY.wav")]
+        output: Option<PathBuf>,
+        /// Print one JSON object; its figures are those of the first file's answer, and `turns` has all.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say everything that is wrong with the settings.
+    Check {
+        /// The settings, in TOML.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}

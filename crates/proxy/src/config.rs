@@ -1,0 +1,297 @@
+//! What `vivavoce serve` may be told: one TOML file with a default for everything, secrets from the environment.
+//!
+//! `docs/CONFIG.md` tells the same to people; a test holds the two together.
+
+use crate::section::{
+    Document, Problem, SECRET, Section, flag, looks_secret, number, one_of, text, texts, whole, words,
+};
+use core::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// All settings of a proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where to listen for pages and calls.
+    pub listen: SocketAddr,
+    /// The folder of the page; none: `dist`, if there is one.
+    pub page: Option<PathBuf>,
+    /// Where the service is; none: Gemini if there is a key, else the built-in simulator.
+    pub upstream_url: Option<String>,
+    /// What the service is asked for.
+    pub gemini: Gemini,
+    /// What a caller may cost.
+    pub limits: Limits,
+    /// Who may call.
+    pub admission: Admitted,
+}
+
+/// What the service is asked for when a call begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gemini {
+    /// The model's id, without `models/`.
+    pub model: String,
+    /// One of the service's voices, capital letter included.
+    pub voice: String,
+    /// Who the model is and how it speaks.
+    pub system_instruction: String,
+    /// Said to the model when a call is up, so that it speaks first; none: it waits.
+    pub greeting: Option<String>,
+    /// How freely the model chooses its words.
+    pub temperature: Option<f64>,
+    /// How easily sound counts as speech.
+    pub start_of_speech_sensitivity: Option<String>,
+    /// How soon a pause counts as the end.
+    pub end_of_speech_sensitivity: Option<String>,
+    /// How much sound before the detected start still counts.
+    pub prefix_padding_ms: Option<u32>,
+    /// After this much silence a turn is finished.
+    pub silence_duration_ms: u32,
+    /// Whether speech cuts the model off.
+    pub activity_handling: String,
+    /// Whether the service writes down what it heard.
+    pub input_transcription: bool,
+    /// Whether the service writes down what it says.
+    pub output_transcription: bool,
+    /// The context is shortened when it has grown to this; none: never.
+    pub compression: Option<Compression>,
+    /// Whether the service hands out handles by which a conversation survives its connection.
+    pub session_resumption: bool,
+}
+
+/// How a long conversation is kept within the model's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// Tokens at which the oldest are dropped.
+    pub trigger_tokens: u32,
+    /// Tokens that remain.
+    pub target_tokens: u32,
+}
+
+/// What a caller may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at one time.
+    pub calls: u32,
+    /// The largest frame taken from a phone.
+    pub max_frame_bytes: u32,
+    /// How long a phone may take to say hello.
+    pub hello_deadline: Duration,
+    /// How long the service may take to answer the setup.
+    pub setup_deadline: Duration,
+    /// How long a phone may leave everything unread that is sent to it.
+    pub unread: Duration,
+}
+
+/// Who may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Pages of other origins that may call, as browsers write them: `https://example.org`.
+    pub origins: Vec<String>,
+}
+
+impl Config {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// All that is wrong with it, in the order of its lines.
+    pub fn parse(toml: &str) -> Result<Self, Vec<Problem>> {
+        let (mut document, mut root) = Document::parse(toml);
+        let config = Self::take(&mut document, &mut root);
+        document.finish(&root);
+        let problems = document.into_problems();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let default = Self::default();
+        let listen = document.take(root, "listen", |value| {
+            let address = value.as_str().and_then(|text| text.parse().ok());
+            address.ok_or_else(|| "an address and a port, as in \"127.0.0.1:8003\"".to_owned())
+        });
+        let page = document.take(root, "page", words).map(PathBuf::from);
+        let mut upstream = document.section(root, "upstream");
+        let upstream_url = document.take(&mut upstream, "url", words);
+        if upstream_url.as_deref().is_some_and(looks_secret) {
+            document.object("upstream.url", format!("`upstream.url` {SECRET}"));
+        }
+        document.finish(&upstream);
+        Self {
+            listen: listen.unwrap_or(default.listen),
+            page,
+            upstream_url,
+            gemini: Gemini::take(document, root),
+            limits: Limits::take(document, root),
+            admission: Admitted::take(document, root),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
+            page: None,
+            upstream_url: None,
+            gemini: Gemini::default(),
+            limits: Limits::default(),
+            admission: Admitted::default(),
+        }
+    }
+}
+
+impl Gemini {
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let default = Self::default();
+        let table = &mut document.section(root, "gemini");
+        let gemini = Self {
+            model: document.take(table, "model", model).unwrap_or(default.model),
+            voice: document.take(table, "voice", words).unwrap_or(default.voice),
+            system_instruction: document
+                .take(table, "system_instruction", text)
+                .unwrap_or(default.system_instruction),
+            greeting: document.take(table, "greeting", text).filter(|text| !text.trim().is_empty()),
+            temperature: document.take(table, "temperature", number(0.0..=2.0)),
+            start_of_speech_sensitivity: document.take(
+                table,
+                "start_of_speech_sensitivity",
+                one_of(&["START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"]),
+            ),
+            end_of_speech_sensitivity: document
+                .take(
+                    table,
+                    "end_of_speech_sensitivity",
+                    one_of(&["END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"]),
+                )
+                .or(default.end_of_speech_sensitivity),
+            prefix_padding_ms: document.take(table, "prefix_padding_ms", whole(0..=5_000)),
+            silence_duration_ms: document
+                .take(table, "silence_duration_ms", whole(50..=10_000))
+                .unwrap_or(default.silence_duration_ms),
+            activity_handling: document
+                .take(
+                    table,
+                    "activity_handling",
+                    one_of(&["START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"]),
+                )
+                .unwrap_or(default.activity_handling),
+            input_transcription: document.take(table, "input_transcription", flag).unwrap_or(true),
+            output_transcription: document.take(table, "output_transcription", flag).unwrap_or(true),
+            session_resumption: document.take(table, "session_resumption", flag).unwrap_or(true),
+            compression: Compression::take(document, table),
+        };
+        document.finish(table);
+        gemini
+    }
+}
+
+impl Default for Gemini {
+    fn default() -> Self {
+        Self {
+            model: "gemini-3.8-live".to_owned(),
+            voice: "Kore".to_owned(),
+            system_instruction: SYSTEM_INSTRUCTION.to_owned(),
+            greeting: None,
+            temperature: None,
+            start_of_speech_sensitivity: None,
+            end_of_speech_sensitivity: Some("END_SENSITIVITY_HIGH".to_owned()),
+            prefix_padding_ms: None,
+            silence_duration_ms: 700,
+            activity_handling: "START_OF_ACTIVITY_INTERRUPTS".to_owned(),
+            input_transcription: true,
+            output_transcription: true,
+            compression: Some(Compression { trigger_tokens: 25_600, target_tokens: 12_800 }),
+            session_resumption: true,
+        }
+    }
+}
+
+impl Compression {
+    fn take<'t>(document: &mut Document<'t>, gemini: &mut Section<'t>) -> Option<Self> {
+        let on = document.take(gemini, "compression", flag).unwrap_or(true);
+        let trigger = document.take(gemini, "compression_trigger_tokens", whole(5_000..=1_000_000));
+        let target = document.take(gemini, "compression_target_tokens", whole(0..=1_000_000));
+        let trigger_tokens = trigger.unwrap_or(25_600);
+        let target_tokens = target.unwrap_or(trigger_tokens / 2);
+        if target_tokens >= trigger_tokens {
+            let message = format!(
+                "`gemini.compression_target_tokens` is below `compression_trigger_tokens`; found {target_tokens} \
+                 and {trigger_tokens}"
+            );
+            document.object("gemini.compression_target_tokens", message);
+        }
+        on.then_some(Self { trigger_tokens, target_tokens })
+    }
+}
+
+impl Limits {
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let default = Self::default();
+        let table = &mut document.section(root, "limits");
+        let mut wait = |key, longest_ms, default: Duration| {
+            let ms = document.take(table, key, whole(100..=longest_ms));
+            ms.map_or(default, |ms| Duration::from_millis(ms.into()))
+        };
+        let hello_deadline = wait("hello_deadline_ms", 60_000, default.hello_deadline);
+        let setup_deadline = wait("setup_deadline_ms", 120_000, default.setup_deadline);
+        let unread = wait("unread_ms", 600_000, default.unread);
+        let limits = Self {
+            calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
+            max_frame_bytes: document
+                .take(table, "max_frame_bytes", whole(4_096..=1_048_576))
+                .unwrap_or(default.max_frame_bytes),
+            hello_deadline,
+            setup_deadline,
+            unread,
+        };
+        document.finish(table);
+        limits
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 1_000,
+            max_frame_bytes: 64 * 1024,
+            hello_deadline: Duration::from_secs(5),
+            setup_deadline: Duration::from_secs(10),
+            unread: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Admitted {
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let table = &mut document.section(root, "admission");
+        let origins = document.take(table, "origins", origins).unwrap_or_default();
+        document.finish(table);
+        Self { origins }
+    }
+}
+
+fn model(value: &toml::de::DeValue<'_>) -> Result<String, String> {
+    let model = words(value).ok().map(|model| model.strip_prefix("models/").unwrap_or(&model).to_owned());
+    model
+        .filter(|model| model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
+        .ok_or_else(|| "a model's id, as in \"gemini-3.8-live\"".to_owned())
+}
+
+fn origins(value: &toml::de::DeValue<'_>) -> Result<Vec<String>, String> {
+    let all = texts(value)?;
+    let well_formed = |origin: &String| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '*', '@', ' ']))
+    };
+    if all.iter().all(well_formed) {
+        return Ok(all.iter().map(|origin| origin.to_ascii_lowercase()).collect());
+    }
+    Err("a list of origins as browsers write them, scheme and host without a path: [\"https://example.org\"]"
+        .to_owned())
+}
+
+/// Where the handbook's proxy listens, too.
+const PORT: u16 = 8003;
+
+const SYSTEM_INSTRUCTION: &str = "You are a friendly voice on the phone. You are heard, not read: speak in short, plain \
+                                  sentences, without lists, links or markup, in the language in which you are spoken to.";

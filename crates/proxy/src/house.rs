@@ -1,0 +1,61 @@
+//! What all calls share.
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::link::Address;
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+use vivavoce_gemini::Setup;
+use vivavoce_session::RelayConfig;
+use vivavoce_wire::message::Upstream;
+
+/// Settings and counters that every call looks at.
+pub(crate) struct House {
+    pub(crate) config: Config,
+    pub(crate) admission: Admission,
+    /// Where the service is.
+    pub(crate) service: Address,
+    /// Who answers, for people.
+    pub(crate) upstream: Upstream,
+    /// One permit a call.
+    pub(crate) rooms: Arc<Semaphore>,
+    /// Turns true when the process goes down; each call holds a receiver until its end.
+    pub(crate) shutdown: watch::Sender<bool>,
+    setup: Setup,
+}
+
+impl House {
+    pub(crate) fn new(config: Config, service: Address, upstream: Upstream) -> Self {
+        Self {
+            admission: Admission::new(&config.admission),
+            service,
+            upstream,
+            rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
+            shutdown: watch::Sender::new(false),
+            setup: crate::setup::setup(&config.gemini),
+            config,
+        }
+    }
+
+    /// What the relay of a call named `call` must know.
+    pub(crate) fn relay_config(&self, call: String) -> RelayConfig {
+        let (gemini, limits) = (&self.config.gemini, &self.config.limits);
+        RelayConfig {
+            call,
+            setup: self.setup.clone(),
+            upstream: self.upstream,
+            silence_duration: Duration::from_millis(gemini.silence_duration_ms.into()),
+            greeting: gemini.greeting.clone(),
+            max_frame_bytes: limits.max_frame_bytes,
+            hello_deadline: limits.hello_deadline,
+            setup_deadline: limits.setup_deadline,
+        }
+    }
+}
+
+/// Waits until the process goes down.
+pub(crate) async fn going_down(shutdown: &mut watch::Receiver<bool>) {
+    // A house that is gone went down, too.
+    let _ = shutdown.wait_for(|&down| down).await;
+}

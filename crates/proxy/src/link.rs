@@ -1,0 +1,217 @@
+//! The guard of a WebSocket that we opened: to the service, or, for `talk`, to a proxy.
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use core::time::Duration;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+/// A socket from the first try to connect. Dropping it says goodbye.
+#[derive(Debug)]
+pub(crate) struct Link {
+    outbox: mpsc::Sender<Message>,
+    events: mpsc::Receiver<Event>,
+    task: JoinHandle<()>,
+}
+
+/// What came of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It is open.
+    Open,
+    /// A text frame came.
+    Text(Utf8Bytes),
+    /// A binary frame came.
+    Binary(Bytes),
+    /// It is gone, or never came; nothing follows.
+    Closed(Closed),
+}
+
+/// How a socket ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    /// The close code; 1005 where there was none, 1006 where there was no goodbye.
+    pub(crate) code: u16,
+    /// The close reason, or why there is no connection: `HTTP 403 …` where that was the answer.
+    pub(crate) reason: String,
+}
+
+/// Where to, and how.
+#[derive(Clone)]
+pub(crate) struct Address {
+    /// `ws://…` or `wss://…`.
+    pub(crate) url: String,
+    /// What else the request says.
+    pub(crate) headers: HeaderMap,
+    tls: Connector,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+impl Address {
+    pub(crate) fn new(url: String, headers: HeaderMap) -> Self {
+        Self { url, headers, tls: Connector::Rustls(Arc::new(tls_config())) }
+    }
+
+    async fn connect(&self) -> Result<Socket, Error> {
+        let mut request = self.url.as_str().into_client_request()?;
+        request.headers_mut().extend(self.headers.clone());
+        let config = WebSocketConfig::default().read_buffer_size(64 * 1024).write_buffer_size(0);
+        let socket = connect_async_tls_with_config(request, Some(config), true, Some(self.tls.clone())).await;
+        socket.map(|(socket, _response)| socket)
+    }
+}
+
+impl Link {
+    /// Begins to connect, once `former` has said goodbye.
+    pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
+        let (outbox, wishes) = mpsc::channel(MOST_WAITING);
+        let (reports, events) = mpsc::channel(MOST_WAITING);
+        let task = tokio::spawn(async move {
+            if let Some(former) = former {
+                let _ = timeout(GOODBYE, former).await;
+            }
+            converse(&address, wishes, &reports).await;
+        });
+        Self { outbox, events, task }
+    }
+
+    /// Waits for the next thing; may be dropped and called again without a loss.
+    pub(crate) async fn next(&mut self) -> Event {
+        self.events.recv().await.unwrap_or_else(|| lost("the connection was lost"))
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// So much is unsent that the other side takes nothing any more: how the link counts as closed.
+    pub(crate) fn send(&self, message: Message) -> Result<(), Closed> {
+        match self.outbox.try_send(message) {
+            // A closed outbox: the reason is on its way through the events.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() })
+            }
+        }
+    }
+
+    /// Says goodbye after everything that waits; the task ends when the other side knows.
+    pub(crate) fn close(self) -> JoinHandle<()> {
+        self.task
+    }
+}
+
+/// One connection from its beginning to its end.
+async fn converse(address: &Address, wishes: mpsc::Receiver<Message>, reports: &mpsc::Sender<Event>) {
+    let socket = tokio::select! {
+        socket = timeout(CONNECT_DEADLINE, address.connect()) => socket,
+        () = reports.closed() => return,
+    };
+    let refused = match socket {
+        Ok(Ok(socket)) => {
+            let (sink, stream) = socket.split();
+            let _ = reports.send(Event::Open).await;
+            tokio::join!(speak(sink, wishes), listen(stream, reports));
+            return;
+        }
+        Ok(Err(error)) => explain(&error),
+        Err(_elapsed) => format!("no connection within {} s", CONNECT_DEADLINE.as_secs()),
+    };
+    let _ = reports.send(lost(&refused)).await;
+}
+
+/// Sends what is wished for, then says goodbye.
+async fn speak(mut sink: SplitSink<Socket, Message>, mut wishes: mpsc::Receiver<Message>) {
+    while let Some(message) = wishes.recv().await {
+        if sink.send(message).await.is_err() {
+            return;
+        }
+    }
+    let _ = timeout(GOODBYE, sink.close()).await;
+}
+
+/// Reports what is said, until either side has had enough.
+async fn listen(mut stream: SplitStream<Socket>, reports: &mpsc::Sender<Event>) {
+    loop {
+        let message = tokio::select! {
+            message = stream.next() => message,
+            () = reports.closed() => {
+                let _ = timeout(GOODBYE, hear_out(&mut stream)).await;
+                return;
+            }
+        };
+        let Some(event) = event(message) else { continue };
+        let is_last = matches!(event, Event::Closed(_));
+        let unheard = reports.send(event).await.is_err();
+        if is_last {
+            let _ = timeout(GOODBYE, hear_out(&mut stream)).await;
+        }
+        if is_last || unheard {
+            return;
+        }
+    }
+}
+
+/// What a frame means; none for those that only show that somebody is there.
+fn event(message: Option<Result<Message, Error>>) -> Option<Event> {
+    match message {
+        Some(Ok(Message::Text(text))) => Some(Event::Text(text)),
+        Some(Ok(Message::Binary(bytes))) => Some(Event::Binary(bytes)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+        Some(Ok(Message::Close(Some(frame)))) => {
+            let reason = frame.reason.as_str().to_owned();
+            Some(Event::Closed(Closed { code: frame.code.into(), reason }))
+        }
+        Some(Ok(Message::Close(None))) => Some(Event::Closed(Closed { code: 1005, reason: String::new() })),
+        Some(Err(error)) => Some(lost(&explain(&error))),
+        None => Some(lost("the connection was lost")),
+    }
+}
+
+/// Reads to the end, so that both sides' goodbyes are said.
+async fn hear_out(stream: &mut SplitStream<Socket>) {
+    while let Some(Ok(_)) = stream.next().await {}
+}
+
+fn lost(reason: &str) -> Event {
+    Event::Closed(Closed { code: 1006, reason: reason.to_owned() })
+}
+
+/// Why there is no connection, without the address, which may hold a credential.
+fn explain(error: &Error) -> String {
+    match error {
+        Error::Http(response) => format!("HTTP {}", response.status()),
+        Error::Url(_) => "its address is none".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// TLS by ring, and the roots that Mozilla trusts, compiled in.
+fn tls_config() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// Frames of 20 ms: what piles up in 40 s in which nothing is taken.
+const MOST_WAITING: usize = 2_000;
+
+/// DNS, TCP, TLS and the upgrade over a bad line.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
+
+/// One that is there answers a goodbye within this.
+const GOODBYE: Duration = Duration::from_secs(1);

@@ -1,0 +1,69 @@
+//! The page, for people who call from this machine.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use std::path::Path;
+use tower_http::services::ServeDir;
+
+/// Serves the files of a folder; without one, a sentence that says how to get one.
+pub(crate) fn router(folder: Option<&Path>) -> Router {
+    let router = match folder {
+        Some(folder) => {
+            Router::new().fallback_service(ServeDir::new(folder).precompressed_br().precompressed_gzip())
+        }
+        None => Router::new().fallback(absent),
+    };
+    router.layer(middleware::from_fn(label))
+}
+
+async fn absent(request: Request) -> Response {
+    if request.uri().path() != "/" {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Html(ABSENT).into_response()
+}
+
+/// Says how long a file keeps: names that hold a digest of the content never change, all others are asked for anew
+/// (and answered by 304 where nothing changed).
+async fn label(request: Request, next: Next) -> Response {
+    let keeps = names_digest(request.uri().path());
+    let mut response = next.run(request).await;
+    let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let cache = if keeps && found { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Whether a file's name holds a digest as bundlers write it: `name.0123456789abcdef.js` or `0123456789abcdef.wasm`.
+fn names_digest(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let mut parts = name.rsplit('.').skip(1);
+    parts.any(|part| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+const ABSENT: &str = "<!doctype html><meta charset=utf-8><title>Viva Voce</title><p>The proxy is up, but there is no page \
+                      to show: build it with <code>npm run build</code>, or name its folder with <code>--page</code>.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_only_what_is_named_by_its_content() {
+        for (path, keeps) in [
+            ("/", false),
+            ("/main.js", false),
+            ("/main.0123456789abcdef0123.js", true),
+            ("/a/0123456789abcdef0123.wasm", true),
+            ("/0123456789abcdef0123", false),
+            ("/feed.js", false),
+        ] {
+            assert_eq!(names_digest(path), keeps, "{path}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The guard of a phone's socket.
+
+use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
+use crate::upgrade::{Raw, Socket};
+use bytes::Bytes;
+use core::time::Duration;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use vivavoce_wire::message::TurnState;
+use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
+
+/// A phone at the other end of a socket.
+#[derive(Debug)]
+pub(crate) struct Phone {
+    inbox: SplitStream<Socket>,
+    outbox: Arc<Outbox>,
+    writer: JoinHandle<SplitSink<Socket, Message>>,
+    heard_at: Instant,
+    ping_at: Instant,
+    /// How long it may leave everything unread.
+    patience: Duration,
+}
+
+/// What came of listening to a phone.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A text frame.
+    Text(String),
+    /// A binary frame.
+    Binary(Bytes),
+    /// It broke the rules in a way that ends the conversation; it can still be told so.
+    Fault(Trouble),
+    /// It hung up, or the network did.
+    Gone,
+}
+
+impl Phone {
+    /// Takes over a fresh socket; `patience` is how long the phone may leave everything unread.
+    pub(crate) fn open(socket: Socket, patience: Duration) -> Self {
+        let (sink, inbox) = socket.split();
+        let outbox = Arc::new(Outbox::default());
+        let writer = tokio::spawn(write(sink, Arc::clone(&outbox)));
+        let now = Instant::now();
+        Self { inbox, outbox, writer, heard_at: now, ping_at: now + PING_EVERY, patience }
+    }
+
+    /// How a phone's socket is to be set up.
+    pub(crate) fn socket_config(max_frame_bytes: u32) -> WebSocketConfig {
+        let most = Some(max_frame_bytes as usize);
+        WebSocketConfig::default()
+            .read_buffer_size(8 * 1024)
+            .write_buffer_size(0)
+            .max_message_size(most)
+            .max_frame_size(most)
+    }
+
+    /// Waits for the next thing from the phone; may be dropped and called again without a loss.
+    pub(crate) async fn next(&mut self) -> Heard {
+        loop {
+            let stuck_until = self.outbox.stuck_until(self.patience);
+            let dead_at = self.heard_at + DEAD_AFTER;
+            let wake_at = self.ping_at.min(dead_at).min(stuck_until.unwrap_or(dead_at));
+            tokio::select! {
+                biased;
+                message = self.inbox.next() => {
+                    self.heard_at = Instant::now();
+                    if let Some(heard) = understand(message) {
+                        return heard;
+                    }
+                }
+                () = sleep_until(wake_at) => {
+                    let now = Instant::now();
+                    if now >= dead_at {
+                        return Heard::Gone;
+                    }
+                    if stuck_until.is_some_and(|until| now >= until) {
+                        return Heard::Fault(self.too_slow());
+                    }
+                    if now >= self.ping_at {
+                        self.outbox.push(Frame::Ping);
+                        self.ping_at = now + PING_EVERY;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a message; one that tells of an interruption overtakes the audio that it makes stale.
+    pub(crate) fn send(&self, message: &FromProxy) {
+        if let FromProxy::Turn { epoch, state: TurnState::Interrupted, .. } = message {
+            self.outbox.drop_stale(*epoch);
+        }
+        self.outbox.push(Frame::Text(message.encode()));
+    }
+
+    /// Sends an encoded audio frame.
+    ///
+    /// # Errors
+    /// So much is unread that this phone is not reading at all.
+    pub(crate) fn send_audio(&self, bytes: Bytes) -> Result<(), Trouble> {
+        let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
+        self.outbox.push(Frame::Audio { epoch, bytes });
+        if self.outbox.is_overfull() { Err(self.too_slow()) } else { Ok(()) }
+    }
+
+    /// Says goodbye after everything that waits.
+    pub(crate) fn send_close(&self, code: u16, reason: &str) {
+        let end = reason.floor_char_boundary(LONGEST_REASON_BYTES);
+        self.outbox.push(Frame::Close { code, reason: reason[..end].to_owned() });
+    }
+
+    /// Tells what went wrong and says goodbye.
+    pub(crate) fn send_trouble(&self, trouble: Trouble) {
+        let (code, reason) = (trouble.code.close_code(), trouble.message.clone());
+        self.send(&FromProxy::Error { error: trouble });
+        self.send_close(code, &reason);
+    }
+
+    /// Sends what waits, within reason, and lets the phone go.
+    pub(crate) async fn close(mut self) {
+        self.outbox.close();
+        let Ok(Ok(sink)) = timeout(LAST_WORDS, &mut self.writer).await else {
+            self.writer.abort();
+            return;
+        };
+        if let Ok(socket) = self.inbox.reunite(sink) {
+            let _ = timeout(LINGER, hear_out(socket.into_inner())).await;
+        }
+    }
+
+    /// What a phone that reads nothing is told, in place of what it has not read.
+    fn too_slow(&self) -> Trouble {
+        self.outbox.clear();
+        let sentence = "The call was ended because this device read nothing of it for too long: check its network \
+                        and call again.";
+        Trouble::new(Code::TooSlow, sentence)
+    }
+}
+
+/// What a frame means for the call; none for those that only show that somebody is there.
+fn understand(message: Option<Result<Message, Error>>) -> Option<Heard> {
+    match message {
+        Some(Ok(Message::Text(text))) => Some(Heard::Text(text.as_str().to_owned())),
+        Some(Ok(Message::Binary(bytes))) => Some(Heard::Binary(bytes)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+        Some(Err(error)) => Some(trouble(&error).map_or(Heard::Gone, Heard::Fault)),
+        Some(Ok(Message::Close(_))) | None => Some(Heard::Gone),
+    }
+}
+
+/// What to tell a phone that broke the rules of WebSockets; none if it is gone.
+fn trouble(error: &Error) -> Option<Trouble> {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            let sentence =
+                format!("Frames may hold up to {max_size} bytes; found one of {size}: send less at a time.");
+            Some(Trouble::new(Code::TooLarge, sentence))
+        }
+        Error::Utf8(_) => {
+            Some(Trouble::new(Code::BadMessage, "Text frames hold JSON in UTF-8; found bytes that are none."))
+        }
+        Error::Protocol(broken) if !is_hang_up(error) => {
+            Some(Trouble::new(Code::BadMessage, format!("Expected frames as RFC 6455 has them: {broken}.")))
+        }
+        _ => None,
+    }
+}
+
+fn is_hang_up(error: &Error) -> bool {
+    use tokio_tungstenite::tungstenite::error::ProtocolError as Broken;
+    matches!(error, Error::Protocol(Broken::ResetWithoutClosingHandshake | Broken::SendAfterClosing))
+}
+
+/// Writes what the outbox gives until it ends, and hands the sink back.
+async fn write(mut sink: SplitSink<Socket, Message>, outbox: Arc<Outbox>) -> SplitSink<Socket, Message> {
+    while let Some(frame) = outbox.next().await {
+        if sink.send(message(frame)).await.is_err() {
+            outbox.close();
+            outbox.clear();
+        }
+        outbox.written();
+    }
+    sink
+}
+
+fn message(frame: Frame) -> Message {
+    match frame {
+        Frame::Text(text) => Message::text(text),
+        Frame::Audio { bytes, .. } => Message::Binary(bytes),
+        Frame::Ping => Message::Ping(Bytes::new()),
+        Frame::Close { code, reason } => {
+            Message::Close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from(reason) }))
+        }
+    }
+}
+
+/// Sends the connection's end and reads until the phone's: closing with something unread would reset the connection,
+/// and the phone might never see our last words.
+async fn hear_out(mut raw: Raw) {
+    let _ = raw.shutdown().await;
+    let mut unread = [0; 4096];
+    while raw.read(&mut unread).await.is_ok_and(|count| count > 0) {}
+}
+
+/// Often enough for the shortest idle timeouts of mobile networks and of load balancers.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+/// Three pings without an answer.
+const DEAD_AFTER: Duration = Duration::from_secs(45);
+
+/// A phone that reads takes its last words within this.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A client that behaves answers our goodbye within a round trip.
+const LINGER: Duration = Duration::from_secs(2);

@@ -1,0 +1,224 @@
+//! What each command does, and the exit code that says how it went.
+
+use crate::command::Command;
+use crate::config::Config;
+use crate::server::{Server, StartError, bind, objections};
+use crate::simulator;
+use crate::talk::{Outcome, Talk, TalkError};
+use core::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::runtime::Runtime;
+use tokio::signal;
+use tracing_subscriber::EnvFilter;
+use vivavoce_wire::message::Upstream;
+
+/// Looks a setting up in the environment.
+pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
+
+/// Does what a command says, to its end.
+pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
+    start_log(lookup);
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
+    };
+    let key = lookup(KEY).filter(|key| !key.trim().is_empty());
+    let code = runtime.block_on(async {
+        match command {
+            Command::Serve { config, listen, upstream, page } => {
+                let flags = Flags { listen, upstream, page };
+                serve(config.as_deref(), flags, key.as_deref()).await
+            }
+            Command::Sim { port, script, time_scale } => sim(port, script.as_deref(), time_scale).await,
+            Command::Talk { files, url, ticket, output, json } => {
+                talk(Talk { files, url, ticket, output }, json).await
+            }
+            Command::Check { config } => check(config.as_deref(), key.as_deref()),
+        }
+    });
+    runtime.shutdown_background();
+    code
+}
+
+/// Settings on the command line; they win over the file.
+struct Flags {
+    listen: Option<SocketAddr>,
+    upstream: Option<String>,
+    page: Option<PathBuf>,
+}
+
+async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>) -> ExitCode {
+    let mut config = match read(file) {
+        Ok(config) => config,
+        Err(problems) => return fail_all(&problems),
+    };
+    config.listen = flags.listen.unwrap_or(config.listen);
+    config.upstream_url = flags.upstream.or(config.upstream_url);
+    config.page = flags.page.or(config.page);
+    let server = match Server::open(config, key).await {
+        Ok(server) => server,
+        Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
+    if let Err(error) = announce(&server) {
+        return fail(&format_args!("cannot say where I listen: {error}"), ExitCode::FAILURE);
+    }
+    server.run(asked_to_stop()).await;
+    ExitCode::SUCCESS
+}
+
+/// Says who answers and, last, where: whoever starts this program waits for that line.
+fn announce(server: &Server) -> io::Result<()> {
+    let model = server.model();
+    let who = match server.upstream() {
+        Upstream::Simulator if server.is_built_in() => {
+            "calls go to the built-in simulator; set GEMINI_API_KEY to talk with Gemini".to_owned()
+        }
+        Upstream::Simulator => "calls go to the simulator named by --upstream".to_owned(),
+        Upstream::Gemini => format!("calls go to Gemini ({model})"),
+    };
+    if server.upstream() == Upstream::Gemini && !server.has_admission() {
+        tracing::warn!(
+            "no admission is configured: everybody on this machine can call at the expense of your key"
+        );
+    }
+    let address = server.address()?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{who}\nlistening on http://{address}")?;
+    out.flush()
+}
+
+async fn sim(port: u16, script: Option<&Path>, time_scale: f64) -> ExitCode {
+    let options = match simulator::options(script, time_scale) {
+        Ok(options) => options,
+        Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
+    let listener = match bind((Ipv4Addr::LOCALHOST, port).into()).await {
+        Ok(listener) => listener,
+        Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
+    let announced = listener.local_addr().and_then(|address| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "listening on http://{address}")?;
+        out.flush()
+    });
+    if let Err(error) = announced {
+        return fail(&format_args!("cannot say where I listen: {error}"), ExitCode::FAILURE);
+    }
+    tokio::select! {
+        served = vivavoce_sim::serve(listener, options) => match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&format_args!("the simulator ended: {error}"), ExitCode::FAILURE),
+        },
+        () = asked_to_stop() => ExitCode::SUCCESS,
+    }
+}
+
+async fn talk(talk: Talk, json: bool) -> ExitCode {
+    let mut progress = io::stderr();
+    let outcome = tokio::select! {
+        outcome = talk.run(&mut progress) => outcome,
+        () = asked_to_stop() => return ExitCode::from(INTERRUPTED),
+    };
+    match outcome {
+        Ok(outcome) => match print(&outcome, json) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_closed) => ExitCode::FAILURE,
+        },
+        Err(error @ (TalkError::Wav(_) | TalkError::Url { .. })) => fail(&error, ExitCode::from(MISUSED)),
+        Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{}", serde_json::to_string(outcome)?);
+    }
+    writeln!(out, "connected after     {:>8.1} ms", outcome.connect_ms)?;
+    for turn in &outcome.turns {
+        writeln!(out, "\n{}", turn.file)?;
+        writeln!(out, "  heard             {}", turn.user_transcript)?;
+        writeln!(out, "  answer            {}", turn.model_transcript)?;
+        if let Some(first_audio_ms) = turn.first_audio_ms {
+            writeln!(out, "  first sound after {first_audio_ms:>8.1} ms, counted from the file's end")?;
+        }
+        writeln!(out, "  complete after    {:>8.1} ms", turn.turn_ms)?;
+        let (seconds, cut) =
+            (turn.reply_samples as f64 / 24_000.0, if turn.interrupted { ", cut off" } else { "" });
+        writeln!(out, "  length            {seconds:>8.2} s ({} samples{cut})", turn.reply_samples)?;
+    }
+    Ok(())
+}
+
+fn check(file: Option<&Path>, key: Option<&str>) -> ExitCode {
+    let problems = match read(file) {
+        Ok(config) => objections(&config, key).iter().map(StartError::to_string).collect(),
+        Err(problems) => problems,
+    };
+    if !problems.is_empty() {
+        return fail_all(&problems);
+    }
+    let written = writeln!(io::stdout(), "the settings are all right");
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The settings; without a file, the defaults.
+fn read(file: Option<&Path>) -> Result<Config, Vec<String>> {
+    let Some(file) = file else { return Ok(Config::default()) };
+    let name = file.display();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read \"{name}\": {error}")])?;
+    Config::parse(&text)
+        .map_err(|problems| problems.iter().map(|problem| format!("{name}: {problem}")).collect())
+}
+
+/// Ctrl-C, or the system's wish that we end.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = signal::unix::signal(signal::unix::SignalKind::terminate()) else {
+            return core::future::pending().await;
+        };
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = signal::ctrl_c().await;
+    }
+}
+
+fn start_log(lookup: Lookup<'_>) {
+    let filter = lookup("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    // A second log in one process, as in tests, is no reason to fail.
+    let _ = log.with_env_filter(EnvFilter::new(filter)).with_target(false).try_init();
+}
+
+fn fail_all(problems: &[String]) -> ExitCode {
+    for problem in problems {
+        fail(problem, ExitCode::FAILURE);
+    }
+    ExitCode::FAILURE
+}
+
+/// Says why not, where people look.
+fn fail(why: &dyn Display, code: ExitCode) -> ExitCode {
+    // Without a terminal there is nobody to tell.
+    let _ = writeln!(io::stderr(), "vivavoce: {why}");
+    code
+}
+
+/// The one secret so far.
+const KEY: &str = "GEMINI_API_KEY";
+
+/// As for a command line that is none.
+const MISUSED: u8 = 2;
+
+/// As shells count an interruption.
+const INTERRUPTED: u8 = 130;

@@ -1,0 +1,115 @@
+//! What the proxy answers over HTTP.
+
+use crate::admission::Caller;
+use crate::call::{Call, call_id};
+use crate::house::House;
+use crate::page;
+use crate::phone::Phone;
+use crate::upgrade::Upgrade;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use tracing::Instrument;
+use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// All paths.
+pub(crate) fn router(house: &Arc<House>, page: Option<&Path>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/config.json", get(config))
+        .route("/ws", get(ws))
+        .with_state(Arc::clone(house))
+        .merge(page::router(page))
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Tells the page where to call and who will answer.
+async fn config(State(house): State<Arc<House>>) -> Response {
+    let config = serde_json::json!({
+        "url": "/ws",
+        "upstream": house.upstream,
+        "model": house.config.gemini.model,
+    });
+    json(StatusCode::OK, &config)
+}
+
+/// Takes a call. What is wrong with one that wants a WebSocket is said on the WebSocket, for a browser shows its
+/// page nothing of an HTTP answer to one.
+async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
+    let caller = caller(&request);
+    let upgrade = match Upgrade::read(&mut request) {
+        Ok(upgrade) => upgrade,
+        Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
+    };
+    let trouble = objection(&house, &upgrade, &caller);
+    let config = Phone::socket_config(house.config.limits.max_frame_bytes);
+    let (response, socket) = upgrade.accept(config);
+    tokio::spawn(async move {
+        let Some(socket) = socket.await else { return };
+        let phone = Phone::open(socket, house.config.limits.unread);
+        match trouble {
+            Some(trouble) => send_away(phone, trouble).await,
+            None => take(house, caller, phone).await,
+        }
+    });
+    response
+}
+
+/// Why a caller is not even listened to.
+fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Trouble> {
+    if !upgrade.speaks_ours {
+        let sentence = format!("This socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect.");
+        return Some(Trouble::new(Code::BadSubprotocol, sentence));
+    }
+    house.admission.check_origin(caller).err()
+}
+
+async fn take(house: Arc<House>, caller: Caller, phone: Phone) {
+    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+        let full =
+            Trouble::new(Code::Limited, "All lines are busy: try again in a moment.").retry_after_ms(10_000);
+        return send_away(phone, full).await;
+    };
+    let shutdown = house.shutdown.subscribe();
+    let id = call_id();
+    let span = tracing::info_span!("call", id);
+    Call::new(id, house, caller, phone).run(shutdown).instrument(span).await;
+    drop(room);
+}
+
+async fn send_away(phone: Phone, trouble: Trouble) {
+    tracing::info!(code = ?trouble.code, "sent a caller away");
+    phone.send_trouble(trouble);
+    phone.close().await;
+}
+
+fn caller(request: &Request<Body>) -> Caller {
+    let nobody = Peer((Ipv4Addr::UNSPECIFIED, 0).into());
+    let Peer(peer) = request.extensions().get().copied().unwrap_or(nobody);
+    Caller::new(peer, request.headers())
+}
+
+/// An error over HTTP, the same object as on the socket.
+fn refuse(status: StatusCode, trouble: &Trouble) -> Response {
+    json(status, &serde_json::json!({ "error": trouble }))
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    (status, headers, value.to_string()).into_response()
+}

@@ -1,0 +1,245 @@
+//! The proxy on its port: pages, calls, and an end in good order.
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::house::{House, going_down};
+use crate::link::Address;
+use crate::routes::{self, Peer};
+use crate::upstream::{Target, TargetError};
+use axum::http::HeaderName;
+use core::fmt;
+use core::time::Duration;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
+use vivavoce_wire::message::Upstream;
+
+/// A proxy that has its port.
+pub struct Server {
+    listener: TcpListener,
+    router: axum::Router,
+    house: Arc<House>,
+    is_built_in: bool,
+}
+
+/// All that is wrong with settings, before anything is tried.
+pub fn objections(config: &Config, key: Option<&str>) -> Vec<StartError> {
+    let listen = config.listen;
+    let upstream = Target::choose(config.upstream_url.as_deref(), key).err().map(StartError::Upstream);
+    let page =
+        config.page.clone().filter(|folder| !folder.is_dir()).map(|folder| StartError::Page { folder });
+    let is_open =
+        !listen.ip().to_canonical().is_loopback() && !Admission::new(&config.admission).is_configured();
+    let open = is_open.then_some(StartError::OpenToAll { listen });
+    [upstream, page, open].into_iter().flatten().collect()
+}
+
+impl Server {
+    /// Takes the port and, where that is the upstream, starts the simulator; `key` opens Gemini.
+    ///
+    /// # Errors
+    /// Why the proxy cannot do what it was told, in a sentence.
+    pub async fn open(config: Config, key: Option<&str>) -> Result<Self, StartError> {
+        if let Some(objection) = objections(&config, key).into_iter().next() {
+            return Err(objection);
+        }
+        let target = Target::choose(config.upstream_url.as_deref(), key).map_err(StartError::Upstream)?;
+        let listener = bind(config.listen).await?;
+        let is_built_in = target.uri.is_none();
+        let uri = match target.uri {
+            Some(uri) => uri,
+            None => crate::simulator::start().await.map_err(StartError::Simulator)?,
+        };
+        let page = config.page.clone().or_else(built_page);
+        let headers =
+            target.key.map(|key| (HeaderName::from_static("x-goog-api-key"), key)).into_iter().collect();
+        let house = Arc::new(House::new(config, Address::new(uri.to_string(), headers), target.kind));
+        let router = routes::router(&house, page.as_deref());
+        Ok(Self { listener, router, house, is_built_in })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Who answers.
+    pub fn upstream(&self) -> Upstream {
+        self.house.upstream
+    }
+
+    /// Whether that is the simulator within.
+    pub const fn is_built_in(&self) -> bool {
+        self.is_built_in
+    }
+
+    /// Whether anybody but this machine can be let in.
+    pub fn has_admission(&self) -> bool {
+        self.house.admission.is_configured()
+    }
+
+    /// The model that is asked for.
+    pub fn model(&self) -> &str {
+        &self.house.config.gemini.model
+    }
+
+    /// Serves until `stop`, then says goodbye to every call and ends when they have ended.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        loop {
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let connection = connection(stream, peer, self.router.clone(), Arc::clone(&self.house));
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: those who hang up give some back.
+                    tracing::warn!(%error, "could not take a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        self.house.shutdown.send_replace(true);
+        let _ = timeout(GOODBYE, self.house.shutdown.closed()).await;
+    }
+}
+
+/// Answers the requests of one connection, and ends it when the process goes down.
+async fn connection(stream: TcpStream, peer: SocketAddr, router: axum::Router, house: Arc<House>) {
+    prepare(&stream);
+    let service = service_fn(move |mut request| {
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().call(request)
+    });
+    let mut shutdown = house.shutdown.subscribe();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = going_down(&mut shutdown) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+/// Small frames at once, and what the phone has not taken yet kept where an interruption can drop it.
+fn prepare(stream: &TcpStream) {
+    let prepared = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let prepared =
+        prepared.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_BYTES));
+    if let Err(error) = prepared {
+        tracing::debug!(%error, "a socket option was refused");
+    }
+}
+
+/// Takes a port for a server of ours.
+///
+/// # Errors
+/// Why not, naming the port and what to do.
+pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(listen).await.map_err(|error| StartError::Port { listen, error })
+}
+
+/// What `npm run build` leaves behind, where there is such a thing.
+fn built_page() -> Option<PathBuf> {
+    Some(PathBuf::from("dist")).filter(|folder| folder.is_dir())
+}
+
+/// Why a proxy does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// There is nowhere for calls to go.
+    Upstream(TargetError),
+    /// The simulator does not start.
+    Simulator(io::Error),
+    /// The port is not to be had.
+    Port {
+        /// Which.
+        listen: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The folder of the page is none.
+    Page {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// Anybody on the network could call at the operator's expense.
+    OpenToAll {
+        /// Where it was to listen.
+        listen: SocketAddr,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(error) => error.fmt(f),
+            Self::Simulator(error) => write!(f, "the built-in simulator does not start: {error}"),
+            Self::Port { listen, error } if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "port {} on {} is taken: stop the program that has it, or choose another port (0 takes any that \
+                 is free)",
+                listen.port(),
+                listen.ip()
+            ),
+            Self::Port { listen, error } => write!(f, "cannot listen on {listen}: {error}"),
+            Self::Page { folder } => write!(
+                f,
+                "the page's folder \"{}\" is not there: build it with `npm run build`, or name another",
+                folder.display()
+            ),
+            Self::OpenToAll { listen } => write!(
+                f,
+                "refusing to listen on {listen}: without admission, everybody on the network could call; listen on \
+                 127.0.0.1"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Pages and calls together, well below the usual limit of open files.
+const MOST_CONNECTIONS: usize = 4_096;
+
+/// A request's head comes within this, or not at all.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
+#[cfg(target_os = "linux")]
+const NOTSENT_BYTES: u32 = 16 * 1024;
+
+/// How long calls may take to end when the process goes down.
+const GOODBYE: Duration = Duration::from_secs(5);

@@ -1,0 +1,139 @@
+//! The program as people and scripts start it.
+
+mod stage;
+
+use stage::{Folder, nobody, patiently};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+#[tokio::test]
+async fn serve_says_where_it_listens_and_ends_in_good_order() {
+    let mut child = vivavoce(&["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let lines = lines_until(&mut child, "listening on http://127.0.0.1:").await;
+    assert!(lines.iter().any(|line| line.contains("simulator")), "{lines:?}");
+    terminate(&child).await;
+    assert_eq!(patiently(child.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn serve_says_when_it_talks_to_gemini() {
+    let mut child =
+        vivavoce(&["serve", "--listen", "127.0.0.1:0"]).env("GEMINI_API_KEY", "k").spawn().unwrap();
+    let lines = lines_until(&mut child, "listening on http://127.0.0.1:").await;
+    assert!(lines.iter().any(|line| line.contains("Gemini (gemini-3.8-live)")), "{lines:?}");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn sim_says_where_it_listens() {
+    let mut child = vivavoce(&["sim", "--port", "0"]).spawn().unwrap();
+    lines_until(&mut child, "listening on http://127.0.0.1:").await;
+    terminate(&child).await;
+    assert_eq!(patiently(child.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_taken_port_ends_the_program_with_a_sentence() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for arguments in [vec!["serve", "--listen", &format!("127.0.0.1:{port}")], vec!["sim", "--port", &port]] {
+        let (code, said) = fails(&arguments).await;
+        assert_eq!(code, 1, "{arguments:?}: {said}");
+        assert!(
+            said.contains(&format!("port {port}")) && said.contains("another port"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn everything_wrong_with_the_settings_is_said_at_once() {
+    let folder = Folder::new("settings");
+    let config = folder.file(
+        "vivavoce.toml",
+        "listen = 8003\n[gemini]\nvioce = \"Kore\"\nsilence_duration_ms = -1\n[secrets]\napi_key = \"AIzaSyA\"\n",
+    );
+    for command in ["check", "serve"] {
+        let (code, said) = fails(&[command, "--config", config.to_str().unwrap()]).await;
+        assert_eq!(code, 1, "{said}");
+        for words in [
+            "line 1: `listen` is an address",
+            "line 3: unknown key `gemini.vioce`",
+            "line 4: `gemini.silence_duration_ms` is a whole number",
+            "line 5: `secrets` looks like a secret",
+        ] {
+            assert!(said.contains(words), "{command}: {words} is not in {said}");
+        }
+        assert!(!said.contains("AIzaSyA"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn good_settings_are_said_to_be_good() {
+    let folder = Folder::new("good");
+    let config = folder.file("vivavoce.toml", "[gemini]\nvoice = \"Puck\"\n");
+    let done = patiently(vivavoce(&["check", "--config", config.to_str().unwrap()]).output()).await.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[tokio::test]
+async fn nobody_listens_to_the_whole_network_without_admission() {
+    let (code, said) = fails(&["serve", "--listen", "0.0.0.0:0"]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("without admission"), "{said}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_a_sentence() {
+    let folder = Folder::new("sentences");
+    let text = folder.file("text.wav", "hello");
+    let nobody = format!("ws://{}/ws", nobody().await);
+    for (arguments, code, words) in [
+        (vec!["talk", text.to_str().unwrap()], 2, "is no WAV file"),
+        (vec!["talk", text.to_str().unwrap(), "--url", "nonsense"], 2, ""),
+        (vec!["talk"], 2, "FILE.wav"),
+        (vec!["serve", "--upstream", "ftp://a"], 1, "the upstream is an address like"),
+        (vec!["serve", "--page", "/nowhere/at/all"], 1, "npm run build"),
+        (vec!["serve", "--config", "/nowhere.toml"], 1, "cannot read"),
+        (vec!["sim", "--port", "0", "--script", "/nowhere.toml"], 1, "/nowhere.toml"),
+        (vec!["sim", "--port", "0", "--time-scale", "0"], 1, "above 0"),
+        (vec!["sing"], 2, "sing"),
+    ] {
+        let (found, said) = fails(&arguments).await;
+        assert_eq!(found, code, "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+    drop(nobody);
+}
+
+fn vivavoce(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vivavoce"));
+    command.args(arguments).env_remove("GEMINI_API_KEY").env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+async fn fails(arguments: &[&str]) -> (i32, String) {
+    let done = patiently(vivavoce(arguments).output()).await.unwrap();
+    (done.status.code().unwrap(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+async fn lines_until(child: &mut Child, start: &str) -> Vec<String> {
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = Vec::new();
+    while let Some(line) = patiently(out.next_line()).await.unwrap() {
+        let is_last = line.starts_with(start);
+        lines.push(line);
+        if is_last {
+            return lines;
+        }
+    }
+    panic!("it ended after {lines:?}");
+}
+
+/// As a supervisor does it.
+async fn terminate(child: &Child) {
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+}

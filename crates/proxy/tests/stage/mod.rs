@@ -1,0 +1,243 @@
+//! What the stories need: a proxy on a port of its own, a phone, and a service that does as told.
+
+#![allow(dead_code, reason = "each story uses a part of the stage")]
+
+use core::time::Duration;
+use futures_util::{SinkExt, StreamExt};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use vivavoce_proxy::config::Config;
+use vivavoce_proxy::server::Server;
+use vivavoce_sim::{Options, Script};
+use vivavoce_wire::{AudioFrame, Code, Codec, FromProxy, Kind, SUBPROTOCOL, Trouble};
+
+/// A proxy that ends with the story.
+pub struct Proxy {
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A proxy whose calls go to `upstream`.
+    pub async fn to(upstream: SocketAddr) -> Self {
+        Self::with(|config| config.upstream_url = Some(format!("ws://{upstream}")), None).await
+    }
+
+    /// A proxy with other settings than the defaults.
+    pub async fn with(change: impl FnOnce(&mut Config), key: Option<&str>) -> Self {
+        let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+        change(&mut config);
+        let server = Server::open(config, key).await.unwrap();
+        let address = server.address().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server.run(async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), task }
+    }
+
+    /// The socket for calls.
+    pub fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Goes down and waits until it is.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        let task = std::mem::replace(&mut self.task, tokio::spawn(async {}));
+        patiently(task).await.unwrap();
+    }
+}
+
+/// A simulator that does as `script` says, a hundred times as fast as the model.
+pub async fn simulator(script: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let script = Script::parse(script).unwrap();
+    tokio::spawn(vivavoce_sim::serve(listener, Options { script, ..Options::default() }));
+    address
+}
+
+/// A phone as simple as can be.
+pub struct Phone {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub protocol: Option<String>,
+}
+
+impl Phone {
+    /// Connects with our subprotocol.
+    pub async fn call(proxy: &Proxy) -> Self {
+        Self::connect(proxy, &[("sec-websocket-protocol", SUBPROTOCOL)]).await
+    }
+
+    /// Connects with these headers.
+    pub async fn connect(proxy: &Proxy, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = proxy.url().into_client_request().unwrap();
+        for &(name, value) in headers {
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let (socket, response) = patiently(tokio_tungstenite::connect_async(request)).await.unwrap();
+        let protocol = response.headers().get("sec-websocket-protocol");
+        Self { protocol: protocol.map(|name| name.to_str().unwrap().to_owned()), socket }
+    }
+
+    /// Connects and says hello at 16 kHz.
+    pub async fn introduced(proxy: &Proxy) -> Self {
+        let mut phone = Self::call(proxy).await;
+        phone.say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
+        phone
+    }
+
+    pub async fn say(&mut self, json: &str) {
+        self.socket.send(Message::text(json)).await.unwrap();
+    }
+
+    pub async fn send(&mut self, bytes: Vec<u8>) {
+        self.socket.send(Message::binary(bytes)).await.unwrap();
+    }
+
+    /// Sends what the proxy may not want to hear to the end.
+    pub async fn send_anyhow(&mut self, bytes: Vec<u8>) {
+        let _ = self.socket.send(Message::binary(bytes)).await;
+    }
+
+    /// Waits for the next message that `choose` takes; audio and other messages pass by.
+    pub async fn wait<T>(&mut self, mut choose: impl FnMut(FromProxy) -> Option<T>) -> T {
+        patiently(async {
+            loop {
+                match self.socket.next().await.expect("the call goes on").expect("the socket is open") {
+                    Message::Text(text) => {
+                        let message = FromProxy::decode(&text).unwrap();
+                        let shown = format!("{message:?}");
+                        if let Some(chosen) = choose(message) {
+                            return chosen;
+                        }
+                        assert!(!shown.starts_with("Error"), "{shown}");
+                    }
+                    Message::Close(frame) => panic!("closed: {frame:?}"),
+                    _ => {}
+                }
+            }
+        })
+        .await
+    }
+
+    pub async fn wait_ready(&mut self) {
+        self.wait(|message| matches!(message, FromProxy::Ready(_)).then_some(())).await;
+    }
+
+    /// Waits for the error that ends the call, and for the close code.
+    pub async fn wait_end(&mut self) -> (Trouble, u16) {
+        let trouble = self
+            .wait(|message| match message {
+                FromProxy::Error { error } => Some(error),
+                _ => None,
+            })
+            .await;
+        (trouble, self.wait_close().await.code.into())
+    }
+
+    /// Waits for the goodbye and for the connection's end.
+    pub async fn wait_close(&mut self) -> CloseFrame {
+        patiently(async {
+            let mut close = None;
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Close(frame))) => close = frame,
+                    Some(Ok(_)) => {}
+                    Some(Err(Error::ConnectionClosed)) | None => return close.expect("a goodbye"),
+                    Some(Err(error)) => panic!("the goodbye did not arrive: {error}"),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits for the next piece of the model's voice.
+    pub async fn wait_audio(&mut self) -> AudioFrame {
+        patiently(async {
+            loop {
+                if let Message::Binary(bytes) = self.socket.next().await.unwrap().unwrap() {
+                    return AudioFrame::decode(&bytes).unwrap();
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The error and its close code, as they go together.
+#[track_caller]
+pub fn assert_trouble((trouble, close_code): (Trouble, u16), code: Code, words: &str) {
+    assert_eq!((trouble.code, close_code), (code, code.close_code()), "{}", trouble.message);
+    assert!(trouble.message.contains(words), "{}", trouble.message);
+}
+
+/// A microphone frame.
+pub fn frame(pcm: Vec<u8>) -> Vec<u8> {
+    let payload = pcm.into();
+    let frame =
+        AudioFrame { kind: Kind::Microphone, codec: Codec::Pcm, epoch: 0, sequence: 0, position: 0, payload };
+    frame.encode().to_vec()
+}
+
+/// A service that takes one connection after the other and does with it what `act` does.
+pub async fn service<F>(act: impl Fn(WebSocketStream<TcpStream>) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            tokio::spawn(act(socket));
+        }
+    });
+    address
+}
+
+/// A port that nobody listens on.
+pub async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// A folder that goes with the story.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("vivavoce-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What takes this long on a busy machine has not come.
+pub async fn patiently<T>(wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it came in time")
+}
