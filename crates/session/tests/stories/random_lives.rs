@@ -385,6 +385,8 @@ impl RelayWatch {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn of_a_client_drain_and_end_once(steps in prop::collection::vec((client_inputs(), waits()), 0..120)) {
         let (mut client, mut watch) = (client(), ClientWatch::default());
@@ -509,7 +511,7 @@ fn befall(pair: &mut Pair, fate: Fate) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn of_whole_calls_end_once_whatever_befalls(steps in prop::collection::vec((fates(), waits()), 0..60)) {

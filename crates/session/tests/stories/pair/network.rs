@@ -18,6 +18,8 @@ pub(crate) struct Network {
     up_free_at: Duration,
     down_free_at: Duration,
     is_down_closed: bool,
+    /// Something vanished on this connection: TCP delivers what follows in order or not at all.
+    is_doomed: bool,
 }
 
 impl Default for Network {
@@ -31,6 +33,7 @@ impl Default for Network {
             up_free_at: Duration::ZERO,
             down_free_at: Duration::ZERO,
             is_down_closed: false,
+            is_doomed: false,
         }
     }
 }
@@ -38,14 +41,16 @@ impl Default for Network {
 impl Network {
     /// When something sent by the phone arrives, if it does.
     pub(super) fn up(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
+        self.is_doomed |= self.is_black_hole;
         self.up_free_at = self.up_free_at.max(now) + self.time_for(bytes);
-        (!self.is_black_hole).then(|| self.up_free_at + self.latency)
+        (!self.is_doomed).then(|| self.up_free_at + self.latency)
     }
 
     /// When something sent by the proxy arrives, if it does.
     pub(super) fn down(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
+        self.is_doomed |= self.is_black_hole;
         self.down_free_at = self.down_free_at.max(now) + self.time_for(bytes);
-        (!self.is_black_hole && !self.is_down_closed).then(|| self.down_free_at + self.latency)
+        (!self.is_doomed && !self.is_down_closed).then(|| self.down_free_at + self.latency)
     }
 
     /// The phone dropped its socket: nothing reaches it any more.
@@ -60,6 +65,7 @@ impl Network {
     /// A new socket has an empty line.
     pub(super) fn reopen(&mut self) {
         self.is_down_closed = false;
+        self.is_doomed = false;
         self.up_free_at = Duration::ZERO;
         self.down_free_at = Duration::ZERO;
     }

@@ -1,14 +1,14 @@
 //! A pretend player: sounds one turn after the other in real time, and notes what became audible.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use vivavoce_session::PlayerReport;
 
 /// What a client's audio goes to.
 #[derive(Default)]
 pub(crate) struct Player {
-    /// Samples that wait, of which turn.
-    waiting: VecDeque<(u32, i16)>,
+    /// Samples that wait: their turn, their value, and how many are alike.
+    waiting: VecDeque<(u32, i16, u64)>,
     /// Samples that became audible, by turn and value.
     pub(crate) heard: BTreeMap<(u32, i16), u64>,
     /// What it was told to flush, and when.
@@ -34,7 +34,12 @@ impl Player {
         assert_eq!(position, *taken, "a gap or an overlap in turn {epoch}");
         *taken += pcm.len() as u64 / 2;
         let samples = pcm.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-        self.waiting.extend(samples.map(|sample| (epoch, sample)));
+        for sample in samples {
+            match self.waiting.back_mut() {
+                Some((of, alike, count)) if (*of, *alike) == (epoch, sample) => *count += 1,
+                _ => self.waiting.push_back((epoch, sample, 1)),
+            }
+        }
     }
 
     pub(super) fn end(&mut self, epoch: u32, samples: u64) {
@@ -47,23 +52,26 @@ impl Player {
     pub(super) fn flush(&mut self, epoch: u32, now: Duration) {
         self.flushes.push((now, epoch));
         self.dead = self.dead.max(epoch);
-        self.waiting.retain(|(of, _)| *of > epoch);
+        self.waiting.retain(|(of, ..)| *of > epoch);
         self.due = true;
     }
 
     /// Ten milliseconds become audible.
     pub(super) fn tick(&mut self) -> Option<PlayerReport> {
         let was_sounding = self.sounding;
-        let playing: BTreeSet<u32> = self.waiting.iter().take(SAMPLES).map(|(epoch, _)| *epoch).collect();
-        for (epoch, sample) in self.waiting.drain(..self.waiting.len().min(SAMPLES)) {
-            assert!(epoch >= self.epoch, "turn {epoch} sounds after {}", self.epoch);
-            if epoch > self.epoch {
-                (self.epoch, self.heard_samples) = (epoch, 0);
+        self.sounding = !self.waiting.is_empty();
+        let mut room = SAMPLES;
+        while room > 0 {
+            let Some((epoch, sample, count)) = self.waiting.front_mut() else { break };
+            let taken = room.min(*count);
+            let of = (*epoch, *sample);
+            *count -= taken;
+            if *count == 0 {
+                self.waiting.pop_front();
             }
-            self.heard_samples += 1;
-            *self.heard.entry((epoch, sample)).or_default() += 1;
+            room -= taken;
+            self.sound(of, taken);
         }
-        self.sounding = !playing.is_empty();
         if was_sounding && !self.sounding && self.ends.get(&self.epoch) != Some(&self.heard_samples) {
             self.underruns += 1;
         }
@@ -71,6 +79,15 @@ impl Player {
         let due =
             core::mem::take(&mut self.due) || was_sounding != self.sounding || self.ticks.is_multiple_of(10);
         due.then(|| self.report())
+    }
+
+    fn sound(&mut self, (epoch, sample): (u32, i16), samples: u64) {
+        assert!(epoch >= self.epoch, "turn {epoch} sounds after {}", self.epoch);
+        if epoch > self.epoch {
+            (self.epoch, self.heard_samples) = (epoch, 0);
+        }
+        self.heard_samples += samples;
+        *self.heard.entry((epoch, sample)).or_default() += samples;
     }
 
     /// Samples of a turn that became audible.
@@ -87,7 +104,7 @@ impl Player {
         PlayerReport {
             epoch: self.epoch,
             heard_samples: self.heard_samples,
-            buffered_samples: self.waiting.len() as u64,
+            buffered_samples: self.waiting.iter().map(|(_, _, count)| count).sum(),
             underruns: self.underruns,
             sounding: self.sounding,
         }
@@ -97,4 +114,4 @@ impl Player {
 /// How often it plays.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// What it plays then, at 24 kHz.
-const SAMPLES: usize = 240;
+const SAMPLES: u64 = 240;
