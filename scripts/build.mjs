@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CommandError, ROOT, run } from './child.mjs'
@@ -57,7 +58,13 @@ function polish(module) {
 
 function cargo(crate, profile) {
   const how = ['build', '--locked', '--target', WASM, '--profile', profile, '-p', crate]
-  return step(`${crate} as WebAssembly`, (tell) => run('cargo', how, { onLine: tell }))
+  return step(`${crate} as WebAssembly`, (tell) => run('cargo', how, { onLine: tell, env: { RUSTFLAGS: nameless() } }))
+}
+
+/** Flags that keep the folders of this machine out of what is built, and out of what a page downloads. */
+function nameless() {
+  const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
+  return [process.env.RUSTFLAGS, `--remap-path-prefix=${home}=cargo`, `--remap-path-prefix=${ROOT}=.`].filter(Boolean).join(' ')
 }
 
 function optimise(level, from, to) {
@@ -81,7 +88,7 @@ async function pack() {
   })
   const said = stats.toString({ preset: 'errors-warnings', colors: false })
   if (stats.hasErrors()) throw new CommandError('webpack', 'found errors', said)
-  if (said) console.log(said)
+  if (stats.hasWarnings()) console.log(said)
 }
 
 /** Does `work`, which makes `output`, unless it was done with exactly these inputs and the output is still there. */

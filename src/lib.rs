@@ -23,3 +23,8 @@ pub mod socket;
 pub mod timer;
 
 pub use call::Call;
+
+/// A page weighs its bytes: this one is smaller than the default.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
