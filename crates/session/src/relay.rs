@@ -1,11 +1,12 @@
 //! The proxy's half of a call.
 //!
-//! [`Relay`] decides; its organs are `early` (what the phone sent before anyone listened), `turns` (the model's
+//! [`Relay`] decides; what it takes in and wants done is in `exchange`; its organs are `early` (what the phone sent before anyone listened), `turns` (the model's
 //! turns as the phone is told of them), `ledger` (function calls), `echo` (what was typed is not heard), and
 //! `verdict` (what the end of the service's socket means).
 
 mod early;
 mod echo;
+mod exchange;
 mod ledger;
 mod service;
 mod turns;
@@ -19,96 +20,13 @@ use echo::Echo;
 use ledger::{Call, Ledger};
 use std::collections::VecDeque;
 use turns::{Turns, Word};
-use vivavoce_gemini::{ClientMessage, ServerContent, ServerMessage, Setup, Transcription};
+use vivavoce_gemini::{ClientMessage, ServerContent, ServerMessage, Transcription};
 use vivavoce_wire::audio::{AudioFrame, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, ToolState, Upstream};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, ToolState};
 use vivavoce_wire::trouble::{Code, Trouble};
 use vivavoce_wire::{MODEL_RATE_HZ, UPLINK_RATES_HZ};
 
-/// What a relay must know before it starts.
-#[derive(Clone, Debug)]
-pub struct RelayConfig {
-    /// Names the call in logs.
-    pub call: String,
-    /// The service's setup, as configured.
-    pub setup: Setup,
-    /// Who answers, for `ready`.
-    pub upstream: Upstream,
-    /// The service's silenceDurationMs: after this much silence it takes a turn as finished.
-    pub silence_duration: Duration,
-    /// Said to the model when the call is up, so that it speaks first.
-    pub greeting: Option<String>,
-    /// The largest frame taken from a phone.
-    pub max_frame_bytes: u32,
-    /// How long a phone may take to say hello.
-    pub hello_deadline: Duration,
-    /// How long the service may take to answer the setup.
-    pub setup_deadline: Duration,
-}
-
-/// One thing that happened to a relay.
-#[derive(Clone, Debug)]
-pub enum RelayInput {
-    /// The phone's socket is open; comes first, and starts the clock of the hello.
-    PhoneOpen,
-    /// A text frame from the phone.
-    PhoneText(String),
-    /// A binary frame from the phone.
-    PhoneBinary(Bytes),
-    /// The phone's socket is gone.
-    PhoneClosed,
-    /// The guard's verdict on a hello that was put to it by [`RelayOutput::Admit`].
-    Admission(Result<(), Trouble>),
-    /// The service's socket is open.
-    ServiceOpen,
-    /// The service spoke.
-    Service(Box<ServerMessage>),
-    /// The service's socket is gone, or never opened: then the code is 1006, and the reason begins with `HTTP` and
-    /// the status where there was one.
-    ServiceClosed {
-        /// The close code.
-        code: u16,
-        /// The close reason.
-        reason: String,
-    },
-    /// The process is going down.
-    Shutdown,
-    /// The moment asked for has come.
-    Timeout,
-}
-
-/// One thing that the relay wants done.
-#[derive(Clone, Debug)]
-pub enum RelayOutput {
-    /// Judge this hello and answer by [`RelayInput::Admission`].
-    Admit(Box<Hello>),
-    /// Open a socket to the service.
-    OpenService,
-    /// Send the service a message.
-    ToService(Box<ClientMessage>),
-    /// Send the service audio; the shell resamples to 16 kHz where the rate is another.
-    Uplink {
-        /// PCM as the phone sent it, or zeros.
-        pcm: Bytes,
-        /// Its rate.
-        rate_hz: u32,
-    },
-    /// Close the service's socket, drop it, and report nothing more of it.
-    CloseService,
-    /// Send the phone a text frame.
-    ToPhone(FromProxy),
-    /// Send the phone a binary frame.
-    ToPhoneAudio(Bytes),
-    /// Close the phone's socket, drop it, and report nothing more of it.
-    ClosePhone {
-        /// With this code.
-        code: u16,
-        /// And this reason, at most 123 bytes.
-        reason: String,
-    },
-    /// Nothing more; wake me then.
-    Timeout(Option<Moment>),
-}
+pub use exchange::{RelayConfig, RelayInput, RelayOutput};
 
 /// The proxy's half of a call.
 #[derive(Debug)]
@@ -292,7 +210,7 @@ impl Relay {
             FromClient::Hello(_) => self.out_of_order("hello is said once on a connection."),
             FromClient::Text { text } => self.phone_typed(text),
             FromClient::Mute { muted } => self.phone_mutes(muted),
-            FromClient::Activity { speaking } => self.phone_hears_speech = speaking,
+            FromClient::Activity { speaking } => self.phone_marks(speaking),
             FromClient::AudioEnd => self.phone_audio_ends(),
             FromClient::Heard { epoch, samples } => self.turns.heard(epoch, samples),
             // No function runs in the page: no such call is open.
@@ -320,6 +238,23 @@ impl Relay {
         if muted {
             self.phone_audio_ends();
         }
+    }
+
+    /// A hint, unless the service was told to leave it to the client where speech begins and ends.
+    fn phone_marks(&mut self, speaking: bool) {
+        if self.phone_hears_speech == speaking {
+            return;
+        }
+        self.phone_hears_speech = speaking;
+        if self.phase == Phase::Talking && self.client_marks_speech() {
+            self.send_service(service::activity(speaking));
+        }
+    }
+
+    fn client_marks_speech(&self) -> bool {
+        let listening = self.config.setup.realtime_input_config.as_ref();
+        let detection = listening.and_then(|listening| listening.automatic_activity_detection.as_ref());
+        detection.is_some_and(|detection| detection.disabled)
     }
 
     fn phone_audio_ends(&mut self) {
@@ -418,6 +353,9 @@ impl Relay {
     /// The service listens: first what the phone said meanwhile, then the word that it does.
     fn begin_to_talk(&mut self) {
         self.phase = Phase::Talking;
+        if self.phone_hears_speech && self.client_marks_speech() {
+            self.send_service(service::activity(true));
+        }
         let mut greets = self.greeting;
         for kept in self.early.take() {
             match kept {
@@ -625,6 +563,9 @@ impl Relay {
     /// Closes the user's turn. The stream's end alone closes none on some models, so silence goes first; the
     /// service counts it in samples, not on a clock, and so it is sent at once.
     fn end_stream(&mut self) {
+        if self.client_marks_speech() {
+            return self.phone_marks(false);
+        }
         if !core::mem::take(&mut self.is_streaming) {
             return;
         }

@@ -18,6 +18,11 @@ pub(super) fn stream_end() -> ClientMessage {
     RealtimeInput::stream_end().into()
 }
 
+/// Speech begins or ends, where the client marks it.
+pub(super) fn activity(speaking: bool) -> ClientMessage {
+    if speaking { RealtimeInput::activity_start() } else { RealtimeInput::activity_end() }.into()
+}
+
 /// The answers to calls of functions that there are not.
 pub(super) fn refusals(calls: &[Call]) -> ClientMessage {
     let function_responses = calls.iter().map(refusal).collect();

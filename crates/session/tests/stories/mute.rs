@@ -1,6 +1,7 @@
 //! Switching the microphone off and on.
 
 use crate::pair::{Pair, frame_of, ms};
+use vivavoce_gemini::{AutomaticActivityDetection, RealtimeInputConfig};
 use vivavoce_session::{ClientEvent, ClientInput, ClientOutput, Moment, RelayInput, RelayOutput};
 use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::FromClient;
@@ -106,6 +107,43 @@ fn the_end_of_a_file_is_said_and_more_may_follow() {
     pair.does(ClientInput::MicrophoneEnd);
     pair.pass(ms(200));
     assert_eq!(pair.service.stream_ends(), 2);
+}
+
+#[test]
+fn where_the_client_marks_speech_the_mark_is_set_and_no_stream_is_ended() {
+    let mut pair = Pair::new();
+    let detection = AutomaticActivityDetection { disabled: true, ..AutomaticActivityDetection::default() };
+    pair.relay_config.setup.realtime_input_config = Some(RealtimeInputConfig {
+        automatic_activity_detection: Some(detection),
+        ..RealtimeInputConfig::default()
+    });
+    pair.opens_the_microphone(1_000);
+    pair.does(ClientInput::Start);
+    pair.until("ready", Pair::is_ready);
+    for speaking in [true, true, false, true] {
+        pair.relay_hears(RelayInput::PhoneText(FromClient::Activity { speaking }.encode()));
+    }
+    pair.does(ClientInput::Mute(true));
+    pair.pass(ms(500));
+    let marks: Vec<bool> = pair
+        .service
+        .messages()
+        .iter()
+        .filter_map(|message| {
+            let input = message.get("realtimeInput")?;
+            Some(input.get("activityStart").is_some() || input.get("activityEnd").is_none())
+        })
+        .collect();
+    assert_eq!(marks, [true, false, true, false]);
+    assert_eq!((pair.service.stream_ends(), pair.service.samples_of(0)), (0, 0));
+}
+
+#[test]
+fn where_the_service_listens_for_itself_a_client_s_mark_is_a_hint() {
+    let mut pair = Pair::talking();
+    pair.relay_hears(RelayInput::PhoneText(FromClient::Activity { speaking: true }.encode()));
+    assert_eq!(pair.service.messages().len(), 1);
+    assert!(pair.relay.as_ref().unwrap().phone_hears_speech());
 }
 
 fn last_position(pair: &mut Pair) -> Option<u64> {

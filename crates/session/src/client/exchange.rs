@@ -1,0 +1,222 @@
+//! What a client takes in, and what it wants done.
+
+use crate::Moment;
+use bytes::Bytes;
+use core::time::Duration;
+use serde::Serialize;
+use vivavoce_wire::message::{ToolState, Upstream};
+
+/// What a client must know before it starts.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The proxy's socket, `ws://…` or `wss://…`.
+    pub url: String,
+    /// The session ticket, where the proxy demands one.
+    pub ticket: Option<String>,
+    /// Name and version, for the proxy's log.
+    pub client: Option<String>,
+    /// Rate of the microphone frames handed in: 16 000 in a browser.
+    pub uplink_rate_hz: u32,
+    /// Whether the model may be nudged to speak first.
+    pub greeting: bool,
+    /// How much microphone audio is kept while there is nobody to send it to; older audio is dropped.
+    pub early_audio: Duration,
+    /// Decides the jitter of reconnecting.
+    pub seed: u64,
+}
+
+/// One thing that happened to a client.
+#[derive(Clone, Debug)]
+pub enum ClientInput {
+    /// The person tapped: call.
+    Start,
+    /// The socket is open and speaks the subprotocol.
+    SocketOpen,
+    /// A text frame came.
+    SocketText(String),
+    /// A binary frame came.
+    SocketBinary(Bytes),
+    /// The socket is gone; 1006 where it never opened.
+    SocketClosed {
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
+    /// A frame of the microphone: PCM at the declared rate, usually 20 ms.
+    Microphone(Bytes),
+    /// No more microphone for the time being (the end of a file).
+    MicrophoneEnd,
+    /// The person switched the microphone off or on.
+    Mute(bool),
+    /// The person typed.
+    Text(String),
+    /// The player tells how far it is.
+    Player(PlayerReport),
+    /// The person hangs up.
+    HangUp,
+    /// The moment asked for has come.
+    Timeout,
+}
+
+/// What the player says of itself, some ten times a second and at every flush and end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlayerReport {
+    /// The turn that sounds or sounded last; 0 before any.
+    pub epoch: u32,
+    /// 24 kHz samples of that turn that became audible.
+    pub heard_samples: u64,
+    /// 24 kHz samples that wait behind them.
+    pub buffered_samples: u64,
+    /// Times in this call that the player ran dry before a turn's end.
+    pub underruns: u32,
+    /// Whether the loudspeaker sounds.
+    pub sounding: bool,
+}
+
+/// One thing that the client wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientOutput {
+    /// Open a socket with the subprotocol.
+    Open {
+        /// Where to.
+        url: String,
+    },
+    /// Send a text frame.
+    SendText(String),
+    /// Send a binary frame.
+    SendBinary(Bytes),
+    /// Close the socket, drop it, and report nothing more of it.
+    CloseSocket {
+        /// With this code.
+        code: u16,
+        /// And this reason.
+        reason: String,
+    },
+    /// Hand audio to the player.
+    Play {
+        /// The turn.
+        epoch: u32,
+        /// Index in the turn of the first sample.
+        position: u64,
+        /// 24 kHz PCM.
+        pcm: Bytes,
+    },
+    /// All of a turn was handed over: play what is left without waiting for more.
+    EndTurn {
+        /// The turn.
+        epoch: u32,
+        /// Its length in 24 kHz samples.
+        samples: u64,
+    },
+    /// Let this and every older turn fall silent.
+    Flush {
+        /// The newest turn to silence.
+        epoch: u32,
+    },
+    /// Tell the page.
+    Event(ClientEvent),
+    /// Nothing more; wake me then.
+    Timeout(Option<Moment>),
+}
+
+/// What the page is told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientEvent {
+    /// The call entered a state.
+    State {
+        /// Which.
+        state: ClientState,
+    },
+    /// Somebody answers.
+    Ready {
+        /// The call's id.
+        call: String,
+        /// Who.
+        upstream: Upstream,
+        /// The model's name.
+        model: String,
+    },
+    /// Words, to be appended to the caption of `who` and `epoch`.
+    Caption {
+        /// Who said it.
+        who: Who,
+        /// The model's turn; for the user's words, the turn that they answer or cut.
+        epoch: u32,
+        /// The piece, spaces included.
+        text: String,
+    },
+    /// A caption is finished. A late piece may still be appended to the user's; the model's is said to be cut
+    /// after it was finished if the user speaks over what still plays of it.
+    CaptionEnd {
+        /// Whose.
+        who: Who,
+        /// Which turn's.
+        epoch: u32,
+        /// Whether the user cut it off.
+        cut: bool,
+    },
+    /// A function call came into a state.
+    Tool {
+        /// The call's id.
+        id: String,
+        /// The function's name.
+        name: String,
+        /// The state.
+        state: ToolState,
+    },
+    /// The microphone is off or on.
+    Muted {
+        /// Off?
+        muted: bool,
+    },
+    /// Something went wrong; if it ends the call, `Ended` follows with the same sentence.
+    Error {
+        /// What, for machines.
+        code: String,
+        /// What happened and what to do, for people.
+        message: String,
+    },
+    /// The call is over.
+    Ended {
+        /// Why, for people; empty if they hung up themselves.
+        reason: String,
+    },
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The person at the microphone.
+    User,
+    /// The model.
+    Model,
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientState {
+    /// Before the tap, and after the end.
+    Idle,
+    /// The tap was seen, nobody answers yet.
+    Connecting,
+    /// Somebody listens.
+    Listening,
+    /// The model's voice sounds.
+    Speaking,
+    /// The socket is gone and the next one is on its way.
+    Reconnecting,
+}
+
+impl ClientOutput {
+    /// Whether this hands the player something of a turn up to `epoch`.
+    pub(super) const fn plays_up_to(&self, epoch: u32) -> bool {
+        match self {
+            Self::Play { epoch: of, .. } | Self::EndTurn { epoch: of, .. } => *of <= epoch,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a relay takes in, and what it wants done.
+
+use crate::Moment;
+use bytes::Bytes;
+use core::time::Duration;
+use vivavoce_gemini::{ClientMessage, ServerMessage, Setup};
+use vivavoce_wire::message::{FromProxy, Hello, Upstream};
+use vivavoce_wire::trouble::Trouble;
+
+/// What a relay must know before it starts.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// Names the call in logs.
+    pub call: String,
+    /// The service's setup, as configured.
+    pub setup: Setup,
+    /// Who answers, for `ready`.
+    pub upstream: Upstream,
+    /// The service's silenceDurationMs: after this much silence it takes a turn as finished.
+    pub silence_duration: Duration,
+    /// Said to the model when the call is up, so that it speaks first.
+    pub greeting: Option<String>,
+    /// The largest frame taken from a phone.
+    pub max_frame_bytes: u32,
+    /// How long a phone may take to say hello.
+    pub hello_deadline: Duration,
+    /// How long the service may take to answer the setup.
+    pub setup_deadline: Duration,
+}
+
+/// One thing that happened to a relay.
+#[derive(Clone, Debug)]
+pub enum RelayInput {
+    /// The phone's socket is open; comes first, and starts the clock of the hello.
+    PhoneOpen,
+    /// A text frame from the phone.
+    PhoneText(String),
+    /// A binary frame from the phone.
+    PhoneBinary(Bytes),
+    /// The phone's socket is gone.
+    PhoneClosed,
+    /// The guard's verdict on a hello that was put to it by [`RelayOutput::Admit`].
+    Admission(Result<(), Trouble>),
+    /// The service's socket is open.
+    ServiceOpen,
+    /// The service spoke.
+    Service(Box<ServerMessage>),
+    /// The service's socket is gone, or never opened: then the code is 1006, and the reason begins with `HTTP` and
+    /// the status where there was one.
+    ServiceClosed {
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
+    /// The process is going down.
+    Shutdown,
+    /// The moment asked for has come.
+    Timeout,
+}
+
+/// One thing that the relay wants done.
+#[derive(Clone, Debug)]
+pub enum RelayOutput {
+    /// Judge this hello and answer by [`RelayInput::Admission`].
+    Admit(Box<Hello>),
+    /// Open a socket to the service.
+    OpenService,
+    /// Send the service a message.
+    ToService(Box<ClientMessage>),
+    /// Send the service audio; the shell resamples to 16 kHz where the rate is another.
+    Uplink {
+        /// PCM as the phone sent it, or zeros.
+        pcm: Bytes,
+        /// Its rate.
+        rate_hz: u32,
+    },
+    /// Close the service's socket, drop it, and report nothing more of it.
+    CloseService,
+    /// Send the phone a text frame.
+    ToPhone(FromProxy),
+    /// Send the phone a binary frame.
+    ToPhoneAudio(Bytes),
+    /// Close the phone's socket, drop it, and report nothing more of it.
+    ClosePhone {
+        /// With this code.
+        code: u16,
+        /// And this reason, at most 123 bytes.
+        reason: String,
+    },
+    /// Nothing more; wake me then.
+    Timeout(Option<Moment>),
+}
