@@ -45,6 +45,8 @@ pub struct Player<const RING: usize> {
     epoch: u32,
     /// The turn in front ran dry and has to fill up again.
     stalled: bool,
+    /// Frames waited for the rest of a turn that is said to have ended.
+    missed_frames: u32,
     thresholds: Thresholds,
     rate_hz: u32,
     tally: Tally,
@@ -124,6 +126,7 @@ impl<const RING: usize> Player<RING> {
             step: 0,
             epoch: 0,
             stalled: false,
+            missed_frames: 0,
             thresholds: Thresholds { start_samples: 0, restart_samples: 0 },
             rate_hz: 0,
             tally: Tally { taken: 0, filled: 0, played: 0, flushed: 0, refused: 0, trimmed: 0 },
@@ -143,6 +146,7 @@ impl<const RING: usize> Player<RING> {
         self.level = Level::new();
         self.stage = Stage::Waiting;
         self.stalled = false;
+        self.missed_frames = 0;
         self.thresholds = Thresholds::default();
         self.rate_hz = rate_hz;
         self.tally = Tally::default();
@@ -176,7 +180,8 @@ impl<const RING: usize> Player<RING> {
         skip + count
     }
 
-    /// Says that a turn has `samples` samples in all: what is there of it plays at once.
+    /// Says that a turn has `samples` samples in all: what is there of it plays at once. If some never come,
+    /// it is over a second after the last of what came.
     pub fn end(&mut self, epoch: u32, samples: u64) {
         self.turns.end(epoch, samples);
     }
@@ -283,6 +288,9 @@ impl<const RING: usize> Player<RING> {
             self.stalled = false;
         }
         let Some(front) = self.turns.front() else { return false };
+        if front.ended && front.waiting == 0 {
+            self.miss();
+        }
         let threshold =
             if self.stalled { self.thresholds.restart_samples } else { self.thresholds.start_samples };
         if front.waiting == 0 || !(front.ended || front.waiting >= u64::from(threshold)) {
@@ -290,10 +298,19 @@ impl<const RING: usize> Player<RING> {
         }
         self.epoch = front.epoch;
         self.ear.open(front.epoch, front.position);
-        self.stalled = false;
+        (self.stalled, self.missed_frames) = (false, 0);
         self.gate.glide(1.0, frames(self.rate_hz, START_MS));
         self.stage = Stage::Playing;
         true
+    }
+
+    /// The turn in front has ended, and some of it has not come: that is not waited for without end.
+    fn miss(&mut self) {
+        self.missed_frames += 1;
+        if self.missed_frames > frames(self.rate_hz, PATIENCE_MS) {
+            self.missed_frames = 0;
+            self.turns.give_up();
+        }
     }
 
     /// Silent at last: the resampler has nothing left of what sounded.
@@ -417,6 +434,9 @@ pub const FLUSH_MS: u32 = 5;
 
 /// Length of the fade at a start.
 pub const START_MS: u32 = 3;
+
+/// How long the rest of an ended turn is waited for.
+const PATIENCE_MS: u32 = 1_000;
 
 /// Where the limiter begins.
 const KNEE: f32 = 0.95;

@@ -111,6 +111,27 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_line_is_flat() {
+        for rate in [16_000, 44_100, 48_000, 192_000] {
+            for hz in [100.0, 1_000.0, 6_900.0] {
+                let mut recorder = designed(rate);
+                let angle = core::f64::consts::TAU * hz / f64::from(rate);
+                let tone: Vec<f32> =
+                    (0..rate).map(|index| (0.5 * (angle * f64::from(index)).sin()) as f32).collect();
+                let mut power = 0.0;
+                recorder.push(&[&tone], tone.len(), &mut |frame, position| {
+                    if position >= 8_000 {
+                        power +=
+                            frame.iter().map(|&sample| f64::from(pcm::to_f32(sample)).powi(2)).sum::<f64>();
+                    }
+                });
+                let gain_db = 10.0 * (power / 8_000.0 / 0.125).log10();
+                assert!(gain_db.abs() <= 0.1, "{rate} Hz: {gain_db} dB at {hz} Hz");
+            }
+        }
+    }
+
+    #[test]
     fn without_a_microphone_it_records_silence_in_time() {
         let mut recorder = designed(48_000);
         let mut count = 0;

@@ -70,6 +70,24 @@ fn a_stalled_turn_goes_on_at_once_when_its_end_is_known() {
 }
 
 #[test]
+fn an_ended_turn_is_over_even_if_some_of_it_never_comes() {
+    let mut line = designed(48_000);
+    line.push(1, 0, &voice(4_800));
+    line.end(1, 9_600);
+    pull(&mut line, 12_000);
+    line.push(1, 4_800, &voice(240));
+    assert!(loud(&pull(&mut line, 480)), "what comes late still plays");
+    pull(&mut line, 49_000);
+    assert_eq!(line.push(1, 5_040, &voice(240)), 240);
+    assert_eq!(line.tally().refused, 240, "a second later the turn is over");
+    let mut last = None;
+    while let Some(notice) = line.next_notice() {
+        last = Some((notice.epoch, notice.heard_samples));
+    }
+    assert_eq!(last, Some((1, 5_040)));
+}
+
+#[test]
 fn a_flush_is_silent_after_5_ms_and_stays_so() {
     for rate in [8_000, 44_100, 48_000, 192_000] {
         let mut line = designed(rate);

@@ -117,6 +117,14 @@ impl Turns {
         })
     }
 
+    /// What was said to come of the turn in front, and did not, is not waited for any longer.
+    pub(super) fn give_up(&mut self) {
+        if self.count > 0 {
+            let front = &mut self.pieces[self.first % PIECES];
+            front.total = front.written();
+        }
+    }
+
     /// Whether samples of a turn may still come: it is the newest and not over, or newer.
     fn accepts(&self, epoch: u32) -> bool {
         let number = u64::from(epoch) + 1;
