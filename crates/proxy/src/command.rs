@@ -42,6 +42,9 @@ pub enum Command {
         /// How much faster than real time the model speaks and its clocks run.
         #[arg(long, value_name = "X", default_value_t = 1.0)]
         time_scale: f64,
+        /// Also speak TLS, on the same port, and write here what a client must trust for it (PEM).
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
     },
     /// Call a proxy from the terminal with WAV files for a voice.
     Talk {

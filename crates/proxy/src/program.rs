@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
+use vivavoce_sim::Options;
 use vivavoce_wire::message::Upstream;
 
 /// Looks a setting up in the environment.
@@ -32,7 +33,12 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
                 let flags = Flags { listen, upstream, page };
                 serve(config.as_deref(), flags, key.as_deref()).await
             }
-            Command::Sim { port, script, time_scale } => sim(port, script.as_deref(), time_scale).await,
+            Command::Sim { port, script, time_scale, certificate } => {
+                match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
+                    Ok(options) => sim(port, options).await,
+                    Err(error) => fail(&error, ExitCode::FAILURE),
+                }
+            }
             Command::Talk { files, url, ticket, output, json } => {
                 talk(Talk { files, url, ticket, output }, json).await
             }
@@ -90,11 +96,7 @@ fn announce(server: &Server) -> io::Result<()> {
     out.flush()
 }
 
-async fn sim(port: u16, script: Option<&Path>, time_scale: f64) -> ExitCode {
-    let options = match simulator::options(script, time_scale) {
-        Ok(options) => options,
-        Err(error) => return fail(&error, ExitCode::FAILURE),
-    };
+async fn sim(port: u16, options: Options) -> ExitCode {
     let listener = match bind((Ipv4Addr::LOCALHOST, port).into()).await {
         Ok(listener) => listener,
         Err(error) => return fail(&error, ExitCode::FAILURE),

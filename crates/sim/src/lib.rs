@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod caller;
+pub mod certificate;
 pub mod conversation;
 pub mod dice;
 pub mod ear;
@@ -30,5 +31,6 @@ mod recorder;
 mod serve;
 mod socket;
 
+pub use certificate::{Certificate, CertificateError};
 pub use script::{Script, ScriptError};
 pub use serve::{Options, serve};

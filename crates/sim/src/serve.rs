@@ -1,6 +1,7 @@
 //! The door: HTTP, upgrades to WebSockets, and the minting of tokens.
 
 use crate::caller::Caller;
+use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::house::House;
 use crate::mint;
@@ -19,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -30,6 +32,8 @@ pub struct Options {
     /// Seconds of the simulator in one second of the wall: 1 is faithful, 60 ends a connection after ten
     /// seconds. Samples are not touched: who wants a call to go faster must also speak faster.
     pub time_scale: f64,
+    /// For those who speak TLS, on the same port as those who do not; without one they are not understood.
+    pub certificate: Option<Certificate>,
 }
 
 /// Serves until the listener fails or the future is dropped; then all its connections are cut.
@@ -43,13 +47,14 @@ pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     let desk = Arc::new(Desk {
         clock: Clock::start(options.time_scale),
         house: Arc::new(House::new(options.script)),
+        certificate: options.certificate,
     });
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(attend(stream, Arc::clone(&desk)));
+                    connections.spawn(welcome(stream, Arc::clone(&desk)));
                 }
                 // A client that went away while it was waiting, or no file handles for the moment.
                 Err(error) if is_passing(&error) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -63,11 +68,25 @@ pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
 struct Desk {
     house: Arc<House>,
     clock: Clock,
+    certificate: Option<Certificate>,
 }
 
-async fn attend(stream: TcpStream, desk: Arc<Desk>) {
+/// Speaks as the client does: TLS if it begins like that.
+async fn welcome(stream: TcpStream, desk: Arc<Desk>) {
     // Frames are small and want to leave at once; a socket that cannot do so still works.
     let _ = stream.set_nodelay(true);
+    let mut first = [0];
+    match &desk.certificate {
+        Some(certificate) if stream.peek(&mut first).await.is_ok() && first == [TLS_HANDSHAKE] => {
+            if let Ok(stream) = certificate.acceptor().accept(stream).await {
+                attend(stream, desk).await;
+            }
+        }
+        _ => attend(stream, desk).await,
+    }
+}
+
+async fn attend(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, desk: Arc<Desk>) {
     let (sender, mut upgraded) = tokio::sync::mpsc::channel(1);
     let service = service_fn(|request| answer(request, Arc::clone(&desk), sender.clone()));
     let http = hyper::server::conn::http1::Builder::new();
@@ -177,8 +196,10 @@ fn is_passing(error: &io::Error) -> bool {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { script: Script::default(), time_scale: 1.0 }
+        Self { script: Script::default(), time_scale: 1.0, certificate: None }
     }
 }
 
 const MOST_BODY_BYTES: usize = 1 << 20;
+/// The kind of record that begins every TLS connection; no method of HTTP does.
+const TLS_HANDSHAKE: u8 = 22;
