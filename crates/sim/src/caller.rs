@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn reads_credentials_wherever_clients_put_them() {
-        let cases: [(&str, &[(&str, &'static str)], Credential); 9] = [
+        type Headers = &'static [(&'static str, &'static str)];
+        let cases: [(&str, Headers, Credential); 9] = [
             ("key=k", &[], Credential::Key("k".into())),
             ("alt=json&key=a%2Fb", &[], Credential::Key("a/b".into())),
             ("", &[("x-goog-api-key", "k")], Credential::Key("k".into())),

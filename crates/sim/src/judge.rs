@@ -65,7 +65,7 @@ pub fn read(frame: &[u8]) -> Result<Frame, Close> {
 /// The close for what the service would not take.
 pub fn said(word: Word) -> Result<Option<Said>, Close> {
     match word {
-        Word::Content(value) => content(strict(value, "client_content")?).map(Some),
+        Word::Content(value) => content(&strict(value, "client_content")?).map(Some),
         Word::Realtime(value) => realtime(strict(value, "realtime_input")?),
         Word::Tool(value) => {
             if let Some(index) = response_that_is_no_object(&value) {
@@ -145,6 +145,9 @@ pub fn setup(setup: &Value, version: Version, script: &Script) -> Result<Terms, 
 
 /// Reads a word and refuses names that it has no place for.
 fn strict<T: DeserializeOwned>(value: Value, place: &str) -> Result<T, Close> {
+    if !value.is_object() {
+        return Err(refusal::invalid_value(place, "expected an object"));
+    }
     let mut unknown = None;
     let mut note = |path: Path<'_>| {
         if unknown.is_none() {
@@ -376,7 +379,7 @@ fn instruction_tokens(setup: &Setup) -> u64 {
     (instruction + tools) as u64 / 4
 }
 
-fn content(word: ClientContent) -> Result<Said, Close> {
+fn content(word: &ClientContent) -> Result<Said, Close> {
     let mut turns = Vec::new();
     for turn in &word.turns {
         let by_model = match turn.role.as_str() {
@@ -398,7 +401,7 @@ fn realtime(word: RealtimeInput) -> Result<Option<Said>, Close> {
         return Err(refusal::media_chunks());
     }
     let audio = word.audio.map(audio).transpose()?;
-    let video = word.video.map(video).transpose()?;
+    let video = word.video.as_ref().map(video).transpose()?;
     let mut said = [
         audio,
         video,
@@ -427,7 +430,7 @@ fn audio(blob: Blob) -> Result<Said, Close> {
     Ok(Said::Audio { bytes: blob.data, rate_hz })
 }
 
-fn video(blob: Blob) -> Result<Said, Close> {
+fn video(blob: &Blob) -> Result<Said, Close> {
     match blob.mime_type.as_str() {
         "image/jpeg" | "image/png" => Ok(Said::Video),
         _ => Err(refusal::invalid_argument()),

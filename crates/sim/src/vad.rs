@@ -152,6 +152,8 @@ impl Vad {
 
     fn end(&mut self) -> VadEvent {
         self.speaking = false;
+        // What was just said does not begin the next utterance.
+        self.recent_db.clear();
         VadEvent::End { at_samples: (self.last_loud_block + 1) * BLOCK_SAMPLES as u64 }
     }
 
@@ -195,7 +197,7 @@ impl Vad {
         if self.blocks == 0 {
             self.lows_db[0] = level_db.clamp(LOWEST_FLOOR_DB, FIRST_FLOOR_DB);
         }
-        if self.blocks % LOW_BLOCKS == 0 && self.blocks > 0 {
+        if self.blocks > 0 && self.blocks.is_multiple_of(LOW_BLOCKS) {
             self.lows_db.push_back(level_db);
         }
         if self.lows_db.len() > LOWS_KEPT {
@@ -287,7 +289,8 @@ mod tests {
         for (index, sample) in samples.iter_mut().enumerate() {
             let t = index as f32 / RATE_HZ as f32;
             let syllable = (core::f32::consts::PI * (t * 4.0).fract()).sin().powi(2);
-            let buzz: f32 = (1..8).map(|h| (t * 130.0 * h as f32 * 6.283).sin() / h as f32).sum();
+            let buzz: f32 =
+                (1..8).map(|h| (t * 130.0 * h as f32 * core::f32::consts::TAU).sin() / h as f32).sum();
             *sample = (f32::from(*sample) + peak * syllable * buzz * 0.5).clamp(-32_768.0, 32_767.0) as i16;
         }
         samples
