@@ -29,6 +29,7 @@ fn sinc(x: f64) -> f64 {
 
 /// sin(2πx) by its Taylor series, to 15 digits. A library's sine would reduce any angle, and weigh as much as the
 /// rest of the lines together; turns are reduced exactly by a subtraction.
+#[inline(never)]
 pub(crate) fn sine_of_turns(x: f64) -> f64 {
     let part = x - libm::round(x);
     let folded = if part > 0.25 {

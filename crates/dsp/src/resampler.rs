@@ -268,6 +268,7 @@ fn middle(taps: usize, multiplier: u32) -> f64 {
 
 /// Sum of products in [`LANES`] partial sums, which a compiler may keep in one register, added in a
 /// fixed order.
+#[inline(never)]
 fn dot(taps: &[f32], samples: &[f32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     let (taps, samples) = (taps.as_chunks::<LANES>().0, samples.as_chunks::<LANES>().0);

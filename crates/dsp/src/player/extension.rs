@@ -35,6 +35,7 @@ impl Extension {
     }
 
     /// The next sample; `None` when it has died away.
+    #[inline(never)]
     pub(super) fn next<const N: usize>(&mut self, ring: &Ring<N>) -> Option<f32> {
         if self.step >= self.steps {
             return None;
