@@ -12,7 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vivavoce-worklet", &["vivavoce-dsp"]),
     ("vivavoce-wire", &["bytes", "serde", "serde_json"]),
     ("vivavoce-gemini", &["base64", "bytes", "serde", "serde_json"]),
-    ("vivavoce-session", &["vivavoce-wire", "vivavoce-gemini", "vivavoce-dsp", "bytes", "serde", "serde_json"]),
+    (
+        "vivavoce-session",
+        &["vivavoce-wire", "vivavoce-gemini", "vivavoce-dsp", "bytes", "serde", "serde_json"],
+    ),
 ];
 
 /// Who may lean on which rooms of the house; other libraries are theirs to choose.
@@ -26,7 +29,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Words by which a core would read a clock, wait, or touch the world.
-const WORLD: &[&str] = &["Instant::now", "SystemTime", "std::net", "std::fs", "std::thread", "std::env", "std::process"];
+const WORLD: &[&str] =
+    &["Instant::now", "SystemTime", "std::net", "std::fs", "std::thread", "std::env", "std::process"];
 
 /// The crates that are words, machines or lines.
 const CORES: &[&str] = &["wire", "gemini", "session", "dsp"];
@@ -77,7 +81,8 @@ fn unsafe_lives_in_one_room() {
 #[test]
 fn every_crate_but_the_worklet_forbids_unsafe_code() {
     for crate_name in ["wire", "gemini", "session", "dsp", "sim", "proxy"] {
-        let manifest = std::fs::read_to_string(root().join("crates").join(crate_name).join("Cargo.toml")).unwrap();
+        let manifest =
+            std::fs::read_to_string(root().join("crates").join(crate_name).join("Cargo.toml")).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{crate_name} obeys the table of lints");
     }
     let table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -91,7 +96,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata speaks JSON");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata speaks JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     packages.iter().map(|package| (text(&package["name"]), runtime_dependencies(package))).collect()
 }
