@@ -43,3 +43,46 @@ impl Backoff {
         bits as f64 / (1_u64 << 53) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backoff(seed: u64) -> Backoff {
+        Backoff::new(Duration::from_millis(500), Duration::from_secs(15), seed)
+    }
+
+    #[test]
+    fn each_wait_is_below_a_ceiling_that_doubles_up_to_the_most() {
+        for seed in 0..200 {
+            let mut backoff = backoff(seed);
+            for ceiling_ms in [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000] {
+                assert!(backoff.wait() < Duration::from_millis(ceiling_ms), "seed {seed}");
+            }
+            assert_eq!(backoff.tries(), 7);
+            backoff.reset();
+            assert!(backoff.wait() < Duration::from_millis(500));
+        }
+    }
+
+    #[test]
+    fn spreads_the_phones_of_a_proxy_that_fell() {
+        let early = (0..1_000).filter(|seed| {
+            let mut backoff = backoff(seed * 7_919);
+            for _ in 0..4 {
+                backoff.wait();
+            }
+            backoff.wait() < Duration::from_secs(4)
+        });
+        let early = early.count();
+        assert!((400..600).contains(&early), "{early} of 1000 in the first half");
+    }
+
+    #[test]
+    fn waits_for_ever_without_overflowing() {
+        let mut backoff = Backoff::new(Duration::MAX, Duration::MAX, 1);
+        for _ in 0..100 {
+            backoff.wait();
+        }
+    }
+}

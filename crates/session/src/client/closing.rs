@@ -79,6 +79,10 @@ mod tests {
             assert!(matches!(judge(code, None), Closing::Fail(_)), "{code}");
         }
         assert!(matches!(judge(1000, None), Closing::End(_)));
+        for code in [Code::BadMessage, Code::NotAdmitted, Code::NotAllowed, Code::TakenOver, Code::Limited] {
+            let Closing::Fail(trouble) = judge(code.close_code(), None) else { panic!("{code:?}") };
+            assert_eq!(trouble.code, code);
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The user speaks over the model.
 
-use crate::pair::{Pair, ms, speech};
+use crate::pair::{Pair, frame_of, ms, speech};
 use crate::talk::{answers, is_done};
 use serde_json::json;
 use vivavoce_session::client::Who;
-use vivavoce_session::{ClientEvent, ClientInput};
-use vivavoce_wire::message::FromClient;
+use vivavoce_session::{ClientEvent, ClientInput, ClientOutput, Moment};
+use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
+use vivavoce_wire::message::{FromClient, FromProxy, TurnState};
 
 fn interrupted() -> serde_json::Value {
     json!({"serverContent": {"interrupted": true}})
@@ -116,6 +117,48 @@ fn the_service_s_word_that_speech_began_reaches_the_phone() {
     pair.pass(ms(100));
     let told = format!("{:?}", pair.told);
     assert!(told.contains("Activity { speaking: true }") && told.contains("Activity { speaking: false }"));
+}
+
+#[test]
+fn silence_goes_before_all_that_waits_to_be_done() {
+    let mut pair = Pair::talking();
+    let now = Moment::after_origin(pair.now);
+    for epoch in [1, 2] {
+        let (kind, codec, payload) = (Kind::Model, Codec::Pcm, frame_of(1, 10));
+        let frame = AudioFrame { kind, codec, epoch, sequence: 0, position: 0, payload };
+        pair.client.handle(ClientInput::SocketBinary(frame.encode()), now);
+    }
+    let cut = FromProxy::Turn { epoch: 1, state: TurnState::Interrupted, samples: 10, reason: None };
+    pair.client.handle(ClientInput::SocketText(cut.encode()), now);
+    assert_eq!(pair.client.poll(), ClientOutput::Flush { epoch: 1 });
+    assert!(matches!(pair.client.poll(), ClientOutput::Play { epoch: 2, .. }));
+}
+
+#[test]
+fn is_told_once_however_often_the_service_says_it() {
+    let mut pair = Pair::talking();
+    answers(&mut pair, 2_000, 120_000);
+    is_done(&mut pair);
+    pair.service_says(&interrupted());
+    pair.service_says(&interrupted());
+    pair.pass(ms(200));
+    let is_cut = |(_, message): &&(_, FromProxy)| {
+        matches!(message, FromProxy::Turn { state: TurnState::Interrupted, .. })
+    };
+    assert_eq!(pair.told.iter().filter(is_cut).count(), 1);
+}
+
+#[test]
+fn the_user_s_first_words_are_not_taken_for_late_ones_if_speech_was_noticed() {
+    let mut pair = Pair::talking();
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "Tell me."}}}));
+    answers(&mut pair, 2_000, 9_600);
+    pair.service_says(&json!({"voiceActivity": {"type": "ACTIVITY_START"}}));
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "No, wait."}}}));
+    pair.pass(ms(200));
+    assert_eq!(pair.caption(Who::User, 0), "Tell me.");
+    assert_eq!(pair.caption(Who::User, 1), "No, wait.");
+    assert_eq!(pair.caption_ends(Who::User), [(0, false)]);
 }
 
 #[test]

@@ -150,7 +150,8 @@ struct ClientWatch {
     flushed: u32,
     /// Whether a hello was sent on the socket that is open.
     said_hello: bool,
-    errors: Vec<String>,
+    /// Number of the next frame on it.
+    sequence: u32,
 }
 
 impl ClientWatch {
@@ -162,10 +163,15 @@ impl ClientWatch {
                 let is_hello = matches!(FromClient::decode(text).unwrap(), FromClient::Hello(_));
                 assert_ne!(is_hello, self.said_hello, "hello is first, and is said once: {text}");
                 self.said_hello = true;
+                if is_hello {
+                    self.sequence = 0;
+                }
             }
             ClientOutput::SendBinary(bytes) => {
                 assert!(self.said_hello);
-                assert_eq!(AudioFrame::decode(bytes).unwrap().kind, Kind::Microphone);
+                let frame = AudioFrame::decode(bytes).unwrap();
+                assert_eq!((frame.kind, frame.sequence), (Kind::Microphone, self.sequence));
+                self.sequence += 1;
             }
             ClientOutput::Play { epoch, pcm, .. } => {
                 assert!(*epoch > self.flushed && pcm.len().is_multiple_of(2) && !pcm.is_empty());
@@ -176,7 +182,6 @@ impl ClientWatch {
                 self.flushed = *epoch;
             }
             ClientOutput::Event(ClientEvent::Ended { .. }) => self.ends += 1,
-            ClientOutput::Event(ClientEvent::Error { message, .. }) => self.errors.push(message.clone()),
             ClientOutput::Event(_) | ClientOutput::Timeout(_) => {}
         }
     }

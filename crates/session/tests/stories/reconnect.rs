@@ -115,3 +115,29 @@ fn hanging_up_while_waiting_ends_it() {
     pair.pass(Duration::from_secs(30));
     assert_eq!(pair.relays, 1);
 }
+
+#[test]
+fn a_call_that_is_lost_now_and_then_is_never_given_up() {
+    let mut pair = Pair::talking();
+    for relays in 2..20 {
+        pair.pass(Duration::from_secs(12));
+        pair.cut();
+        pair.until("the next relay", |pair| pair.relays == relays);
+    }
+    pair.pass(ms(1_000));
+    assert!(pair.ended().is_none());
+    assert!(pair.errors().is_empty());
+}
+
+#[test]
+fn the_last_sentence_is_about_the_last_trouble() {
+    let mut pair = Pair::talking();
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("told", |pair| !pair.errors().is_empty());
+    pair.network.is_reachable = false;
+    pair.until("ended", |pair| pair.ended().is_some());
+    let sentences: Vec<_> = pair.errors().into_iter().map(|(_, sentence)| sentence).collect();
+    assert_eq!(sentences.len(), 2);
+    assert!(sentences[1].contains("network"), "{sentences:?}");
+    assert_eq!(pair.ended().as_ref(), sentences.last());
+}

@@ -3,8 +3,8 @@
 use crate::pair::{Pair, ms, speech};
 use serde_json::json;
 use std::time::Duration;
-use vivavoce_session::ClientEvent;
 use vivavoce_session::client::{ClientState, Who};
+use vivavoce_session::{ClientEvent, RelayInput};
 use vivavoce_wire::message::FromClient;
 
 /// The service answers with so many samples of this value, in uneven chunks, faster than they are heard.
@@ -109,4 +109,16 @@ fn a_turn_without_sound_is_told_and_played_by_nobody() {
     let told = format!("{:?}", pair.told);
     assert!(told.contains("RESPONSE_REJECTED"), "{told}");
     assert!(!pair.events.iter().any(|(_, event)| matches!(event, ClientEvent::Error { .. })));
+}
+
+#[test]
+fn nobody_has_heard_more_than_was_sent() {
+    let mut pair = Pair::talking();
+    answers(&mut pair, 2_000, 4_800);
+    pair.pass(ms(50));
+    for epoch in [0, 1, 7] {
+        let absurd = FromClient::Heard { epoch, samples: u64::MAX };
+        pair.relay_hears(RelayInput::PhoneText(absurd.encode()));
+    }
+    assert_eq!(pair.relay.as_ref().unwrap().heard(), (1, 4_800));
 }

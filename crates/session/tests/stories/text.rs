@@ -61,3 +61,16 @@ fn too_much_before_the_call_is_up_is_an_error() {
     pair.until("ready", Pair::is_ready);
     assert_eq!(pair.service.messages().len(), 1 + 16);
 }
+
+#[test]
+fn what_was_typed_may_be_said_in_the_next_turn() {
+    let mut pair = Pair::talking();
+    pair.does(ClientInput::Text("Yes".into()));
+    pair.pass(ms(100));
+    answers(&mut pair, 2_000, 4_800);
+    is_done(&mut pair);
+    pair.pass(ms(1_200));
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "Yes"}}}));
+    pair.pass(ms(100));
+    assert_eq!(pair.caption(Who::User, 1), "Yes");
+}
