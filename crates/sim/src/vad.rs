@@ -1,7 +1,8 @@
 //! Hears when somebody begins and stops speaking, by energy, on the stream's own time.
 //!
 //! Levels of 10 ms blocks are compared with a noise floor that follows the quietest block of the last
-//! seconds (minimum statistics after Martin 2001, without the bias correction). While the model's answer is
+//! seconds (minimum statistics after Martin 2001, without the bias correction); rumble is filtered off before,
+//! since its level moves like a voice's. While the model's answer is
 //! thought to sound, only what comes near the speaker's own level counts: the rest is residue of an echo
 //! canceller.
 
@@ -41,7 +42,10 @@ pub enum VadEvent {
 #[derive(Clone, Debug)]
 pub struct Vad {
     tuning: VadTuning,
-    block: Vec<i16>,
+    high_pass: HighPass,
+    block: Vec<f32>,
+    /// Powers of the newest three blocks.
+    powers: [f32; SMOOTH_BLOCKS],
     /// Blocks taken in so far.
     blocks: u64,
     /// Lowest level of each half second, the newest last.
@@ -71,6 +75,8 @@ impl Vad {
     pub fn new(tuning: VadTuning) -> Self {
         Self {
             tuning,
+            high_pass: HighPass::default(),
+            powers: [0.0; SMOOTH_BLOCKS],
             block: Vec::with_capacity(BLOCK_SAMPLES),
             blocks: 0,
             lows_db: VecDeque::from([FIRST_FLOOR_DB]),
@@ -89,13 +95,13 @@ impl Vad {
 
     /// Takes in one sample of 16 kHz; `sounding` says whether the model's answer is thought to be heard.
     pub fn push(&mut self, sample: i16, sounding: bool) -> Option<VadEvent> {
-        self.block.push(sample);
+        self.block.push(self.high_pass.pull(f32::from(sample) / 32_768.0));
         if self.block.len() < BLOCK_SAMPLES {
             return None;
         }
-        let level_db = level_db(&self.block);
+        let power = self.block.iter().map(|sample| sample * sample).sum::<f32>() / BLOCK_SAMPLES as f32;
         self.block.clear();
-        self.listen(level_db, sounding)
+        self.listen(power, sounding)
     }
 
     /// Ends speech at once, as at the end of a stream.
@@ -113,13 +119,17 @@ impl Vad {
         self.blocks * BLOCK_SAMPLES as u64 + self.block.len() as u64
     }
 
-    fn listen(&mut self, level_db: f32, sounding: bool) -> Option<VadEvent> {
-        self.recent_db.push_back(level_db);
+    fn listen(&mut self, power: f32, sounding: bool) -> Option<VadEvent> {
+        self.powers.rotate_left(1);
+        self.powers[SMOOTH_BLOCKS - 1] = power;
+        let known = SMOOTH_BLOCKS.min(self.blocks as usize + 1);
+        let smooth_db = level_db(self.powers.iter().sum::<f32>() / known as f32);
+        self.recent_db.push_back(level_db(power));
         if self.recent_db.len() > RECENT_BLOCKS {
             self.recent_db.pop_front();
         }
-        let event = if self.speaking { self.hold(level_db) } else { self.begin(sounding) };
-        self.learn_floor(level_db);
+        let event = if self.speaking { self.hold(smooth_db) } else { self.begin(sounding) };
+        self.learn_floor(smooth_db);
         self.blocks += 1;
         event
     }
@@ -140,10 +150,12 @@ impl Vad {
         Some(VadEvent::Start { at_samples: self.onset_block * BLOCK_SAMPLES as u64 })
     }
 
-    fn hold(&mut self, level_db: f32) -> Option<VadEvent> {
-        if level_db > self.hold_threshold_db() {
-            self.last_loud_block = self.blocks;
-            self.learn_voice(level_db);
+    fn hold(&mut self, smooth_db: f32) -> Option<VadEvent> {
+        if smooth_db > self.hold_threshold_db() {
+            // The mean of three blocks falls two blocks after the last loud one.
+            self.last_loud_block =
+                self.last_loud_block.max(self.blocks.saturating_sub(SMOOTH_BLOCKS as u64 - 1));
+            self.learn_voice(smooth_db);
             return None;
         }
         let quiet_ms = (self.blocks - self.last_loud_block) * u64::from(BLOCK_MS);
@@ -228,12 +240,25 @@ impl Vad {
     }
 }
 
-/// Level of a block in decibels of full scale (a full-scale square wave is 0), its mean taken off.
-fn level_db(block: &[i16]) -> f32 {
-    let count = block.len().max(1) as f32;
-    let mean = block.iter().map(|sample| f32::from(*sample)).sum::<f32>() / count;
-    let power = block.iter().map(|sample| (f32::from(*sample) - mean).powi(2)).sum::<f32>() / count;
-    (10.0 * (power / (32_768.0 * 32_768.0)).max(1e-12).log10()).max(SILENCE_DB)
+/// A power in decibels of full scale (a full-scale square wave is 0).
+fn level_db(power: f32) -> f32 {
+    (10.0 * power.max(1e-12).log10()).max(SILENCE_DB)
+}
+
+/// One pole at [`RUMBLE_HZ`].
+#[derive(Clone, Debug, Default)]
+struct HighPass {
+    input: f32,
+    output: f32,
+}
+
+impl HighPass {
+    fn pull(&mut self, input: f32) -> f32 {
+        const SHARE: f32 = 1.0 / (1.0 + core::f32::consts::TAU * RUMBLE_HZ / RATE_HZ as f32);
+        self.output = SHARE * (self.output + input - self.input);
+        self.input = input;
+        self.output
+    }
 }
 
 /// Rate of the stream.
@@ -241,6 +266,10 @@ pub const RATE_HZ: u32 = 16_000;
 /// Ten milliseconds: short enough for a stop consonant, long enough for a pitch period.
 const BLOCK_MS: u32 = 10;
 const BLOCK_SAMPLES: usize = (RATE_HZ * BLOCK_MS / 1000) as usize;
+/// Below this there is more of rooms, fans and hands than of voices.
+const RUMBLE_HZ: f32 = 200.0;
+/// The floor and the hold look at the mean of so many blocks: 30 ms, a few pitch periods.
+const SMOOTH_BLOCKS: usize = 3;
 /// Blocks kept for the onset and for the look at steadiness.
 const RECENT_BLOCKS: usize = 30;
 /// Blocks that share one low: half a second.
