@@ -2,9 +2,7 @@
 //!
 //! `docs/CONFIG.md` tells the same to people; a test holds the two together.
 
-use crate::section::{
-    Document, Problem, SECRET, Section, flag, looks_secret, number, one_of, text, texts, whole, words,
-};
+use crate::section::{Document, Problem, Section, flag, number, one_of, text, texts, whole, words};
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -103,6 +101,13 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
+    /// The names of all settings, with the tables they are in: `gemini.voice`.
+    pub fn keys() -> Vec<String> {
+        let (mut document, mut root) = Document::parse("");
+        Self::take(&mut document, &mut root);
+        document.into_known()
+    }
+
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let listen = document.take(root, "listen", |value| {
@@ -112,9 +117,6 @@ impl Config {
         let page = document.take(root, "page", words).map(PathBuf::from);
         let mut upstream = document.section(root, "upstream");
         let upstream_url = document.take(&mut upstream, "url", words);
-        if upstream_url.as_deref().is_some_and(looks_secret) {
-            document.object("upstream.url", format!("`upstream.url` {SECRET}"));
-        }
         document.finish(&upstream);
         Self {
             listen: listen.unwrap_or(default.listen),

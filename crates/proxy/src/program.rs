@@ -28,19 +28,23 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
     };
     let key = lookup(KEY).filter(|key| !key.trim().is_empty());
     let code = runtime.block_on(async {
+        let bell = match Bell::hang() {
+            Ok(bell) => bell,
+            Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
+        };
         match command {
             Command::Serve { config, listen, upstream, page } => {
                 let flags = Flags { listen, upstream, page };
-                serve(config.as_deref(), flags, key.as_deref()).await
+                serve(config.as_deref(), flags, key.as_deref(), bell).await
             }
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
-                    Ok(options) => sim(port, options).await,
+                    Ok(options) => sim(port, options, bell).await,
                     Err(error) => fail(&error, ExitCode::FAILURE),
                 }
             }
             Command::Talk { files, url, ticket, output, json } => {
-                talk(Talk { files, url, ticket, output }, json).await
+                talk(&Talk { files, url, ticket, output }, json, bell).await
             }
             Command::Check { config } => check(config.as_deref(), key.as_deref()),
         }
@@ -56,7 +60,7 @@ struct Flags {
     page: Option<PathBuf>,
 }
 
-async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>) -> ExitCode {
+async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>, bell: Bell) -> ExitCode {
     let mut config = match read(file) {
         Ok(config) => config,
         Err(problems) => return fail_all(&problems),
@@ -71,7 +75,7 @@ async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>) -> ExitCode
     if let Err(error) = announce(&server) {
         return fail(&format_args!("cannot say where I listen: {error}"), ExitCode::FAILURE);
     }
-    server.run(asked_to_stop()).await;
+    server.run(bell.rings()).await;
     ExitCode::SUCCESS
 }
 
@@ -96,7 +100,7 @@ fn announce(server: &Server) -> io::Result<()> {
     out.flush()
 }
 
-async fn sim(port: u16, options: Options) -> ExitCode {
+async fn sim(port: u16, options: Options, bell: Bell) -> ExitCode {
     let listener = match bind((Ipv4Addr::LOCALHOST, port).into()).await {
         Ok(listener) => listener,
         Err(error) => return fail(&error, ExitCode::FAILURE),
@@ -114,15 +118,15 @@ async fn sim(port: u16, options: Options) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&format_args!("the simulator ended: {error}"), ExitCode::FAILURE),
         },
-        () = asked_to_stop() => ExitCode::SUCCESS,
+        () = bell.rings() => ExitCode::SUCCESS,
     }
 }
 
-async fn talk(talk: Talk, json: bool) -> ExitCode {
+async fn talk(talk: &Talk, json: bool, bell: Bell) -> ExitCode {
     let mut progress = io::stderr();
     let outcome = tokio::select! {
         outcome = talk.run(&mut progress) => outcome,
-        () = asked_to_stop() => return ExitCode::from(INTERRUPTED),
+        () = bell.rings() => return ExitCode::from(INTERRUPTED),
     };
     match outcome {
         Ok(outcome) => match print(&outcome, json) {
@@ -177,20 +181,36 @@ fn read(file: Option<&Path>) -> Result<Config, Vec<String>> {
         .map_err(|problems| problems.iter().map(|problem| format!("{name}: {problem}")).collect())
 }
 
-/// Ctrl-C, or the system's wish that we end.
-async fn asked_to_stop() {
+/// Hears Ctrl-C and the system's wish that we end, from the moment on that it is there.
+struct Bell {
     #[cfg(unix)]
-    {
-        let Ok(mut terminate) = signal::unix::signal(signal::unix::SignalKind::terminate()) else {
-            return core::future::pending().await;
-        };
+    interrupt: signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: signal::unix::Signal,
+}
+
+impl Bell {
+    #[cfg(unix)]
+    fn hang() -> io::Result<Self> {
+        use signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(unix)]
+    async fn rings(mut self) {
         tokio::select! {
-            _ = signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
+
     #[cfg(not(unix))]
-    {
+    fn hang() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn rings(self) {
         let _ = signal::ctrl_c().await;
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Document<'t> {
     text: &'t str,
     /// Where each key that was taken stands.
     lines: BTreeMap<String, usize>,
+    /// Every key that was asked for.
+    known: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -46,7 +48,7 @@ impl<'t> Document<'t> {
     /// Reads the text; broken lines become problems, the others are there.
     pub(crate) fn parse(text: &'t str) -> (Self, Section<'t>) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut document = Self { text, lines: BTreeMap::new(), problems: Vec::new() };
+        let mut document = Self { text, lines: BTreeMap::new(), known: Vec::new(), problems: Vec::new() };
         for error in errors {
             let line = error.span().map_or(0, |span| document.line(span.start));
             document.report(line, error.message().to_owned());
@@ -61,10 +63,15 @@ impl<'t> Document<'t> {
         key: &'static str,
         read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
     ) -> Option<T> {
-        section.known.push(key);
-        let (name, value) = section.table.remove_entry(key)?;
         let path = format!("{}{key}", section.prefix);
+        section.known.push(key);
+        self.known.push(path.clone());
+        let (name, value) = section.table.remove_entry(key)?;
         let line = self.line(name.span().start);
+        if holds_secret(value.get_ref()) {
+            self.report(line, format!("`{path}` {SECRET}"));
+            return None;
+        }
         let read = read(value.get_ref()).map_err(|expected| {
             self.report(line, format!("`{path}` is {expected}; found {}", shown(value.get_ref())));
         });
@@ -104,6 +111,11 @@ impl<'t> Document<'t> {
     /// Notes a problem with a key that was taken.
     pub(crate) fn object(&mut self, path: &str, message: String) {
         self.report(self.lines.get(path).copied().unwrap_or_default(), message);
+    }
+
+    /// Every key that was asked for, with the tables it is in.
+    pub(crate) fn into_known(self) -> Vec<String> {
+        self.known
     }
 
     /// All that is wrong, in the file's order.
@@ -189,7 +201,7 @@ pub(crate) fn looks_secret(text: &str) -> bool {
 }
 
 /// What follows the name of a key that should not be there.
-pub(crate) const SECRET: &str = "looks like a secret, and a secret never stands in a file: delete the line and put it \
+const SECRET: &str = "looks like a secret, and a secret never stands in a file: delete the line and put it \
                                  into the environment (the service's key as GEMINI_API_KEY)";
 
 fn names_secret(key: &str) -> bool {

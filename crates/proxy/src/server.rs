@@ -235,7 +235,7 @@ impl std::error::Error for StartError {}
 const MOST_CONNECTIONS: usize = 4_096;
 
 /// A request's head comes within this, or not at all.
-const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+const HEADER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
 #[cfg(target_os = "linux")]

@@ -153,6 +153,8 @@ struct Conversation<'p> {
     tally: Tally,
     progress: Progress<'p>,
     began: Instant,
+    /// Whether a socket ever opened.
+    was_reached: bool,
     ready_at: Option<Instant>,
     ended: Option<String>,
     wake_at: Option<Instant>,
@@ -179,6 +181,7 @@ impl<'p> Conversation<'p> {
             tally: Tally::default(),
             progress: Progress { to: progress, who: None },
             began: now,
+            was_reached: false,
             ready_at: None,
             ended: None,
             wake_at: None,
@@ -283,13 +286,22 @@ impl<'p> Conversation<'p> {
         }
     }
 
+    /// Takes in what the socket brought. A page would try again where a call does not even begin; at a terminal the
+    /// person does that better.
     fn happened(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Open => self.handle(ClientInput::SocketOpen),
+            Event::Open => {
+                self.was_reached = true;
+                self.handle(ClientInput::SocketOpen);
+            }
             Event::Text(text) => {
                 if let Ok(message) = FromProxy::decode(&text) {
                     self.tally.message(&message, now);
+                    if let (FromProxy::Error { error }, None) = (message, self.ready_at) {
+                        self.ended = Some(error.message);
+                        return;
+                    }
                 }
                 self.handle(ClientInput::SocketText(text.as_str().to_owned()));
             }
@@ -301,6 +313,10 @@ impl<'p> Conversation<'p> {
             }
             Event::Closed(Closed { code, reason }) => {
                 self.link = None;
+                if !self.was_reached {
+                    self.ended = Some(format!("nobody answers at {}: {reason}", self.address.url));
+                    return;
+                }
                 self.handle(ClientInput::SocketClosed { code, reason });
             }
         }

@@ -1,6 +1,7 @@
 //! What the stories need: a proxy on a port of its own, a phone, and a service that does as told.
 
 #![allow(dead_code, reason = "each story uses a part of the stage")]
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
 use core::time::Duration;
 use futures_util::{SinkExt, StreamExt};
@@ -20,20 +21,20 @@ use vivavoce_sim::{Options, Script};
 use vivavoce_wire::{AudioFrame, Code, Codec, FromProxy, Kind, SUBPROTOCOL, Trouble};
 
 /// A proxy that ends with the story.
-pub struct Proxy {
-    pub address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl Proxy {
     /// A proxy whose calls go to `upstream`.
-    pub async fn to(upstream: SocketAddr) -> Self {
+    pub(crate) async fn to(upstream: SocketAddr) -> Self {
         Self::with(|config| config.upstream_url = Some(format!("ws://{upstream}")), None).await
     }
 
     /// A proxy with other settings than the defaults.
-    pub async fn with(change: impl FnOnce(&mut Config), key: Option<&str>) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config), key: Option<&str>) -> Self {
         let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut config);
         let server = Server::open(config, key).await.unwrap();
@@ -46,12 +47,12 @@ impl Proxy {
     }
 
     /// The socket for calls.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ws://{}/ws", self.address)
     }
 
     /// Goes down and waits until it is.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         let task = std::mem::replace(&mut self.task, tokio::spawn(async {}));
         patiently(task).await.unwrap();
@@ -59,7 +60,7 @@ impl Proxy {
 }
 
 /// A simulator that does as `script` says, a hundred times as fast as the model.
-pub async fn simulator(script: &str) -> SocketAddr {
+pub(crate) async fn simulator(script: &str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let script = Script::parse(script).unwrap();
@@ -68,19 +69,19 @@ pub async fn simulator(script: &str) -> SocketAddr {
 }
 
 /// A phone as simple as can be.
-pub struct Phone {
+pub(crate) struct Phone {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub protocol: Option<String>,
+    pub(crate) protocol: Option<String>,
 }
 
 impl Phone {
     /// Connects with our subprotocol.
-    pub async fn call(proxy: &Proxy) -> Self {
+    pub(crate) async fn call(proxy: &Proxy) -> Self {
         Self::connect(proxy, &[("sec-websocket-protocol", SUBPROTOCOL)]).await
     }
 
     /// Connects with these headers.
-    pub async fn connect(proxy: &Proxy, headers: &[(&'static str, &str)]) -> Self {
+    pub(crate) async fn connect(proxy: &Proxy, headers: &[(&'static str, &str)]) -> Self {
         let mut request = proxy.url().into_client_request().unwrap();
         for &(name, value) in headers {
             request
@@ -93,27 +94,27 @@ impl Phone {
     }
 
     /// Connects and says hello at 16 kHz.
-    pub async fn introduced(proxy: &Proxy) -> Self {
+    pub(crate) async fn introduced(proxy: &Proxy) -> Self {
         let mut phone = Self::call(proxy).await;
         phone.say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
         phone
     }
 
-    pub async fn say(&mut self, json: &str) {
+    pub(crate) async fn say(&mut self, json: &str) {
         self.socket.send(Message::text(json)).await.unwrap();
     }
 
-    pub async fn send(&mut self, bytes: Vec<u8>) {
+    pub(crate) async fn send(&mut self, bytes: Vec<u8>) {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
     /// Sends what the proxy may not want to hear to the end.
-    pub async fn send_anyhow(&mut self, bytes: Vec<u8>) {
+    pub(crate) async fn send_anyhow(&mut self, bytes: Vec<u8>) {
         let _ = self.socket.send(Message::binary(bytes)).await;
     }
 
     /// Waits for the next message that `choose` takes; audio and other messages pass by.
-    pub async fn wait<T>(&mut self, mut choose: impl FnMut(FromProxy) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(&mut self, mut choose: impl FnMut(FromProxy) -> Option<T>) -> T {
         patiently(async {
             loop {
                 match self.socket.next().await.expect("the call goes on").expect("the socket is open") {
@@ -133,12 +134,12 @@ impl Phone {
         .await
     }
 
-    pub async fn wait_ready(&mut self) {
+    pub(crate) async fn wait_ready(&mut self) {
         self.wait(|message| matches!(message, FromProxy::Ready(_)).then_some(())).await;
     }
 
     /// Waits for the error that ends the call, and for the close code.
-    pub async fn wait_end(&mut self) -> (Trouble, u16) {
+    pub(crate) async fn wait_end(&mut self) -> (Trouble, u16) {
         let trouble = self
             .wait(|message| match message {
                 FromProxy::Error { error } => Some(error),
@@ -149,7 +150,7 @@ impl Phone {
     }
 
     /// Waits for the goodbye and for the connection's end.
-    pub async fn wait_close(&mut self) -> CloseFrame {
+    pub(crate) async fn wait_close(&mut self) -> CloseFrame {
         patiently(async {
             let mut close = None;
             loop {
@@ -165,7 +166,7 @@ impl Phone {
     }
 
     /// Waits for the next piece of the model's voice.
-    pub async fn wait_audio(&mut self) -> AudioFrame {
+    pub(crate) async fn wait_audio(&mut self) -> AudioFrame {
         patiently(async {
             loop {
                 if let Message::Binary(bytes) = self.socket.next().await.unwrap().unwrap() {
@@ -179,13 +180,13 @@ impl Phone {
 
 /// The error and its close code, as they go together.
 #[track_caller]
-pub fn assert_trouble((trouble, close_code): (Trouble, u16), code: Code, words: &str) {
+pub(crate) fn assert_trouble((trouble, close_code): (Trouble, u16), code: Code, words: &str) {
     assert_eq!((trouble.code, close_code), (code, code.close_code()), "{}", trouble.message);
     assert!(trouble.message.contains(words), "{}", trouble.message);
 }
 
 /// A microphone frame.
-pub fn frame(pcm: Vec<u8>) -> Vec<u8> {
+pub(crate) fn frame(pcm: Vec<u8>) -> Vec<u8> {
     let payload = pcm.into();
     let frame =
         AudioFrame { kind: Kind::Microphone, codec: Codec::Pcm, epoch: 0, sequence: 0, position: 0, payload };
@@ -193,7 +194,7 @@ pub fn frame(pcm: Vec<u8>) -> Vec<u8> {
 }
 
 /// A service that takes one connection after the other and does with it what `act` does.
-pub async fn service<F>(act: impl Fn(WebSocketStream<TcpStream>) -> F + Send + 'static) -> SocketAddr
+pub(crate) async fn service<F>(act: impl Fn(WebSocketStream<TcpStream>) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -209,21 +210,21 @@ where
 }
 
 /// A port that nobody listens on.
-pub async fn nobody() -> SocketAddr {
+pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// A folder that goes with the story.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("vivavoce-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -238,6 +239,6 @@ impl Drop for Folder {
 }
 
 /// What takes this long on a busy machine has not come.
-pub async fn patiently<T>(wait: impl Future<Output = T>) -> T {
+pub(crate) async fn patiently<T>(wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it came in time")
 }

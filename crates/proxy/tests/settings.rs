@@ -1,0 +1,120 @@
+//! Settings: what is documented is what is read, and what is wrong is said.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
+
+use vivavoce_proxy::config::{Compression, Config};
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    assert_eq!(Config::parse(documented()).unwrap(), Config::default());
+    assert_eq!(Config::parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let mut table = String::new();
+    let mut documented_keys = Vec::new();
+    for line in documented().lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{name}.");
+        }
+        let setting = line.strip_prefix("# ").unwrap_or(line);
+        if let Some((key, _)) = setting.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
+            documented_keys.push(format!("{table}{key}"));
+        }
+    }
+    let mut keys = Config::keys();
+    keys.sort();
+    documented_keys.sort();
+    assert_eq!(documented_keys, keys);
+}
+
+#[test]
+fn settings_are_taken_from_the_file() {
+    let config = Config::parse(
+        r#"
+        listen = "[::1]:0"
+        page = "elsewhere"
+        upstream.url = "ws://127.0.0.1:9080"
+        [gemini]
+        model = "models/other"
+        greeting = "Say hello."
+        temperature = 1
+        compression_trigger_tokens = 10_000
+        [limits]
+        unread_ms = 1000
+        [admission]
+        origins = ["https://Example.org"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.listen.to_string(), "[::1]:0");
+    assert_eq!(config.page.unwrap().to_str(), Some("elsewhere"));
+    assert_eq!(config.upstream_url.as_deref(), Some("ws://127.0.0.1:9080"));
+    assert_eq!(config.gemini.model, "other");
+    assert_eq!(config.gemini.greeting.as_deref(), Some("Say hello."));
+    assert_eq!(config.gemini.temperature, Some(1.0));
+    let half = Compression { trigger_tokens: 10_000, target_tokens: 5_000 };
+    assert_eq!(config.gemini.compression, Some(half));
+    assert_eq!(config.limits.unread.as_millis(), 1000);
+    assert_eq!(config.admission.origins, ["https://example.org"]);
+}
+
+#[test]
+fn each_mistake_is_named_with_its_line() {
+    for (toml, line, words) in [
+        ("nonsense", 1, ""),
+        (
+            "\nlisten = \"nowhere\"",
+            2,
+            "`listen` is an address and a port, as in \"127.0.0.1:8003\"; found \"nowhere\"",
+        ),
+        (
+            "lisen = 1",
+            1,
+            "unknown key `lisen`; known here: listen, page, upstream, gemini, limits, admission",
+        ),
+        ("gemini = 3", 1, "`gemini` is a table, `[gemini]`; found 3"),
+        ("[gemini]\nvoice = \"\"", 2, "`gemini.voice` is a text in quotes, not empty; found \"\""),
+        ("[gemini]\nmodel = \"a b\"", 2, "a model's id"),
+        ("[gemini]\ntemperature = 3.5", 2, "a number from 0 to 2; found 3.5"),
+        (
+            "[gemini]\nactivity_handling = \"NO\"",
+            2,
+            "one of START_OF_ACTIVITY_INTERRUPTS, NO_INTERRUPTION; found \"NO\"",
+        ),
+        ("[gemini]\ncompression_target_tokens = 30000", 2, "is below `compression_trigger_tokens`"),
+        ("[limits]\ncalls = 0", 2, "a whole number from 1 to 100000; found 0"),
+        ("[admission]\norigins = [\"example.org\"]", 2, "a list of origins"),
+        ("[admission]\norigins = [\"https://a.example/path\"]", 2, "a list of origins"),
+        ("[gemini]\n\n[gemini.tools]\nx = 1", 3, "unknown key `gemini.tools`"),
+    ] {
+        let problems = Config::parse(toml).unwrap_err();
+        assert_eq!(problems[0].line, line, "{toml}: {problems:?}");
+        assert!(problems[0].message.contains(words), "{toml}: {problems:?}");
+    }
+}
+
+#[test]
+fn secrets_are_refused_and_never_repeated() {
+    let key = concat!("AIza", "SyD-not-a-real-key-0123456789abcdef");
+    for toml in [
+        format!("api_key = \"{key}\""),
+        format!("[gemini]\nvoices = \"{key}\""),
+        format!("[upstream]\nurl = \"wss://a.example/?key={key}\""),
+        format!("[upstream]\nurl = \"wss://user:{key}@a.example\""),
+        format!("[telegram]\nbot = {{ token = \"{key}\" }}"),
+        format!("[gemini]\nvoice = \"{key}\""),
+    ] {
+        let problems = Config::parse(&toml).unwrap_err();
+        let said = format!("{problems:?}");
+        assert!(said.contains("GEMINI_API_KEY"), "{toml}: {said}");
+        assert!(!said.contains(key), "{said}");
+    }
+}
+
+/// The settings in the page for people.
+fn documented() -> &'static str {
+    let page = include_str!("../../../docs/CONFIG.md");
+    page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()
+}
