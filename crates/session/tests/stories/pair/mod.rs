@@ -20,6 +20,7 @@ use vivavoce_session::{
     Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Moment, Relay, RelayConfig, RelayInput,
     RelayOutput,
 };
+use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromClient, FromProxy, Upstream};
 use vivavoce_wire::trouble::Trouble;
 
@@ -43,6 +44,8 @@ pub(crate) struct Pair {
     pub(crate) relay_config: RelayConfig,
     /// Relays that there were.
     pub(crate) relays: u32,
+    /// Number of the next frame of this connection.
+    sequence: u32,
     /// The microphone's frames: none while it is off.
     microphone: Option<i16>,
     line: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
@@ -101,6 +104,7 @@ impl Pair {
             verdict: Ok(()),
             relay_config: relay_config(),
             relays: 0,
+            sequence: 0,
             microphone: None,
             line: BinaryHeap::new(),
             count: 0,
@@ -371,10 +375,18 @@ impl Pair {
                 }
                 ClientOutput::Open { url: _ } => self.open(),
                 ClientOutput::SendText(text) => {
-                    self.asked.push((self.now, FromClient::decode(&text).unwrap()));
+                    let message = FromClient::decode(&text).unwrap();
+                    if matches!(message, FromClient::Hello(_)) {
+                        self.sequence = 0;
+                    }
+                    self.asked.push((self.now, message));
                     self.phone_sends(Frame::Text(text));
                 }
-                ClientOutput::SendBinary(bytes) => self.phone_sends(Frame::Binary(bytes.to_vec())),
+                ClientOutput::SendBinary(bytes) => {
+                    assert_eq!(AudioFrame::decode(&bytes).unwrap().sequence, self.sequence);
+                    self.sequence += 1;
+                    self.phone_sends(Frame::Binary(bytes.to_vec()));
+                }
                 ClientOutput::CloseSocket { code, reason } => {
                     self.phone_sends(Frame::Close(code, reason));
                     self.network.close_down();
