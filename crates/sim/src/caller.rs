@@ -38,6 +38,7 @@ impl Caller {
         let rest = path.trim_start_matches('/').strip_prefix("ws/google.ai.generativelanguage.")?;
         let (version, method) = rest.split_once('.')?;
         let version = match version {
+            "v1" => Version::V1,
             "v1beta" => Version::V1beta,
             "v1alpha" => Version::V1alpha,
             _ => return None,
@@ -63,7 +64,7 @@ impl Caller {
             return self.admit_key(&script.keys.accept).map(|()| None);
         }
         let Credential::Token(name) = &self.credential else { return Err(refusal::bad_token()) };
-        if script.strict.tokens_need_v1alpha && self.version == Version::V1beta {
+        if script.strict.tokens_need_v1alpha && self.version != Version::V1alpha {
             return Err(refusal::bad_token());
         }
         house.spend(name, resumes, now).map(Some)
@@ -133,9 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn serves_both_methods_over_both_versions_with_one_slash_or_two() {
+    fn serves_both_methods_over_all_versions_with_one_slash_or_two() {
         for slash in ["/", "//"] {
-            for (name, version) in [("v1beta", Version::V1beta), ("v1alpha", Version::V1alpha)] {
+            for (name, version) in
+                [("v1", Version::V1), ("v1beta", Version::V1beta), ("v1alpha", Version::V1alpha)]
+            {
                 for (method, constrained) in [("", false), ("Constrained", true)] {
                     let path = format!(
                         "{slash}ws/google.ai.generativelanguage.{name}.GenerativeService.BidiGenerateContent{method}"
@@ -150,7 +153,7 @@ mod tests {
     #[test]
     fn serves_no_other_path() {
         let paths =
-            [PATH.replace("v1beta", "v1"), PATH.replace("Content", "Music"), "/ws".into(), "/".into()];
+            [PATH.replace("v1beta", "v2"), PATH.replace("Content", "Music"), "/ws".into(), "/".into()];
         for path in paths {
             assert_eq!(Caller::read(&path, "key=a", |_| None), None, "{path}");
         }

@@ -196,7 +196,7 @@ fn check_places(setup: &Setup, version: Version, script: &Script) -> Result<(), 
     if let Some(index) = setup.safety_settings.iter().position(|setting| setting.method.is_some()) {
         return unknown("method", &format!("setup.safety_settings[{index}]"));
     }
-    let early = version == Version::V1beta && script.strict.proactivity_needs_v1alpha;
+    let early = version != Version::V1alpha && script.strict.proactivity_needs_v1alpha;
     if setup.proactivity.is_some() && early {
         return unknown("proactivity", "setup");
     }

@@ -19,7 +19,9 @@ pub enum Family {
 /// Which version of the API the path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// The stable one of the two.
+    /// The one that Google's clients of the third generation choose.
+    V1,
+    /// The one that those before them choose.
     V1beta,
     /// The one with extras.
     V1alpha,
@@ -51,6 +53,7 @@ impl Version {
     /// As in the path.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::V1 => "v1",
             Self::V1beta => "v1beta",
             Self::V1alpha => "v1alpha",
         }

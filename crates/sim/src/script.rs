@@ -111,7 +111,9 @@ pub struct Hearing {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strict {
-    /// `setup.proactivity` over v1beta is an unknown name.
+    /// Paths of v1 are not found, as before Google's own clients chose it.
+    pub v1_fails: bool,
+    /// `setup.proactivity` over anything but v1alpha is an unknown name.
     pub proactivity_needs_v1alpha: bool,
     /// Ephemeral tokens work over v1alpha only.
     pub tokens_need_v1alpha: bool,
@@ -499,6 +501,7 @@ impl Default for Frames {
 impl Default for Strict {
     fn default() -> Self {
         Self {
+            v1_fails: false,
             proactivity_needs_v1alpha: true,
             tokens_need_v1alpha: false,
             thinking_on_3_8_fails: true,

@@ -5,6 +5,7 @@ use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::house::House;
 use crate::mint;
+use crate::model::Version;
 use crate::recorder::Recorder;
 use crate::script::Script;
 use crate::session::Session;
@@ -71,6 +72,12 @@ struct Desk {
     certificate: Option<Certificate>,
 }
 
+impl Desk {
+    fn serves(&self, version: Version) -> bool {
+        version != Version::V1 || !self.house.script().strict.v1_fails
+    }
+}
+
 /// Speaks as the client does: TLS if it begins like that.
 async fn welcome(stream: TcpStream, desk: Arc<Desk>) {
     // Frames are small and want to leave at once; a socket that cannot do so still works.
@@ -109,7 +116,7 @@ async fn answer(
     if !fastwebsockets::upgrade::is_upgrade_request(&request) {
         return Ok(serve_http(request, &desk).await);
     }
-    let Some(caller) = caller(&request) else { return Ok(not_found()) };
+    let Some(caller) = caller(&request, &desk) else { return Ok(not_found()) };
     let Ok((response, upgrade)) = fastwebsockets::upgrade::upgrade(&mut request) else {
         return Ok(trouble(StatusCode::BAD_REQUEST, "INVALID_ARGUMENT", "Not a WebSocket handshake."));
     };
@@ -131,16 +138,18 @@ async fn answer(
     Ok(response.map(|_| Body::default()))
 }
 
-fn caller(request: &Request<Incoming>) -> Option<Caller> {
+fn caller(request: &Request<Incoming>, desk: &Desk) -> Option<Caller> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    Caller::read(request.uri().path(), request.uri().query().unwrap_or_default(), header)
+    let caller = Caller::read(request.uri().path(), request.uri().query().unwrap_or_default(), header)?;
+    desk.serves(caller.version).then_some(caller)
 }
 
 async fn serve_http(request: Request<Incoming>, desk: &Desk) -> Response<Body> {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     match (request.method(), path.as_str()) {
         (&Method::POST, "v1alpha/auth_tokens" | "v1beta/auth_tokens") => mint(request, desk).await,
-        (_, _) if caller(&request).is_some() => {
+        (&Method::POST, "v1/auth_tokens") if desk.serves(Version::V1) => mint(request, desk).await,
+        (_, _) if caller(&request, desk).is_some() => {
             trouble(StatusCode::BAD_REQUEST, "INVALID_ARGUMENT", "This method is served over WebSockets.")
         }
         (_, _) => not_found(),

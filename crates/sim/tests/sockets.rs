@@ -127,8 +127,8 @@ async fn a_spoken_turn_is_answered_over_binary_frames_too() {
 
 #[tokio::test]
 async fn paths_that_are_not_served_fail_at_the_upgrade() {
-    let simulator = Simulator::start("").await;
-    for path in [PATH.replace("v1beta", "v1"), "/ws/nothing".to_owned()] {
+    let simulator = Simulator::start("[strict]\nv1_fails = true").await;
+    for path in [PATH.replace("v1beta", "v1"), PATH.replace("v1beta", "v2"), "/ws/nothing".to_owned()] {
         match simulator.connect(&path).await {
             Err(tungstenite::Error::Http(response)) => assert_eq!(response.status(), 404, "{path}"),
             other => panic!("expected 404 for {path}, found {other:?}"),
