@@ -36,8 +36,12 @@ pub struct Line {
 impl Memory {
     /// Somebody said something; the oldest lines are forgotten.
     pub fn note(&mut self, role: &'static str, text: impl Into<String>) {
-        let text: String = text.into();
+        let mut text: String = text.into();
         self.text_tokens += (text.len() as u64).div_ceil(LETTERS_PER_TOKEN);
+        if let Some((end, _)) = text.char_indices().nth(MOST_LETTERS) {
+            text.truncate(end);
+            text.shrink_to_fit();
+        }
         self.history.push_back(Line { role, text });
         if self.history.len() > MOST_LINES {
             self.history.pop_front();
@@ -60,5 +64,30 @@ impl Memory {
 
 /// Words of English have some four letters a token.
 const LETTERS_PER_TOKEN: u64 = 4;
+/// Letters kept of a line.
+const MOST_LETTERS: usize = 2_000;
 /// Lines kept: more than a call of ten minutes has.
 const MOST_LINES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_LETTERS, MOST_LINES, Memory};
+
+    #[test]
+    fn forgets_the_oldest_lines_and_the_ends_of_long_ones() {
+        let mut memory = Memory::default();
+        memory.note("user", "ä".repeat(1_000_000));
+        assert_eq!(memory.history[0].text.chars().count(), MOST_LETTERS);
+        (0..1_000).for_each(|line| memory.note("model", line.to_string()));
+        assert_eq!((memory.history.len(), memory.history[0].text.as_str()), (MOST_LINES, "744"));
+    }
+
+    #[test]
+    fn compresses_down_to_its_target() {
+        let mut memory = Memory { text_tokens: 100, audio_tokens: 50, ..Memory::default() };
+        memory.compress(120);
+        assert_eq!((memory.text_tokens, memory.audio_tokens), (100, 20));
+        memory.compress(60);
+        assert_eq!((memory.text_tokens, memory.audio_tokens), (60, 0));
+    }
+}

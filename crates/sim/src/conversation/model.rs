@@ -16,8 +16,16 @@ use serde_json::json;
 impl Conversation {
     /// Thinks of an answer, now or when what is going on is over.
     pub(super) fn consider(&mut self, stimulus: Stimulus, rule: Turn, now: Duration) {
-        self.waiting.push_back((stimulus, rule));
+        self.wait_in_line(stimulus, rule);
         self.go_on(now);
+    }
+
+    /// A line too long forgets who waits longest.
+    pub(super) fn wait_in_line(&mut self, stimulus: Stimulus, rule: Turn) {
+        self.waiting.push_back((stimulus, rule));
+        if self.waiting.len() > MOST_WAITING {
+            self.waiting.pop_front();
+        }
     }
 
     pub(super) fn go_on(&mut self, now: Duration) {
@@ -55,6 +63,10 @@ impl Conversation {
         out.tape(now, "tool_call", json!({"ids": ids, "blocking": blocking}));
         let cancel_at = rule.cancel_tools_ms.map(|after| now + ms(after));
         self.errands.push(Errand::new(calls, rule.clone(), blocking, cancel_at));
+        if self.errands.len() > MOST_ERRANDS {
+            let oldest = self.errands.remove(0);
+            self.cancel(&[oldest], now, out);
+        }
         self.fill_in(&rule, blocking, now, out);
     }
 
@@ -185,7 +197,7 @@ impl Conversation {
         let Some(Thought { stimulus, rule, .. }) = thought else { return };
         match stimulus {
             Stimulus::Speech(utterance) => self.unanswered = Some((utterance, rule)),
-            Stimulus::Text { .. } | Stimulus::Tool(_) => self.waiting.push_back((stimulus, rule)),
+            Stimulus::Text { .. } | Stimulus::Tool(_) => self.wait_in_line(stimulus, rule),
         }
     }
 
@@ -265,5 +277,9 @@ impl Conversation {
     }
 }
 
+/// Answers that wait for their turn.
+const MOST_WAITING: usize = 16;
+/// Turns whose functions run at the same time.
+const MOST_ERRANDS: usize = 32;
 /// Ids remembered for responses that cross a cancellation.
 const MOST_SETTLED: usize = 64;

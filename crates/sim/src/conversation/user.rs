@@ -121,10 +121,10 @@ impl Conversation {
         if !self.ear.is_open()
             && let Some((utterance, rule)) = self.unanswered.take()
         {
-            self.waiting.push_back((Stimulus::Speech(utterance), rule));
+            self.wait_in_line(Stimulus::Speech(utterance), rule);
         }
         let rule = self.rule_for_text(text);
-        let stimulus = Stimulus::Text { text: text.to_owned(), is_nudge };
+        let stimulus = Stimulus::Text { text: text.chars().take(MOST_LETTERS).collect(), is_nudge };
         self.consider(stimulus, rule, now);
     }
 
@@ -203,5 +203,7 @@ fn offset(at_samples: u64) -> Duration {
     Duration::from_secs_f64(at_samples as f64 / f64::from(vad::RATE_HZ))
 }
 
+/// Letters of a text that wait for their answer: more than is quoted.
+const MOST_LETTERS: usize = 1_000;
 /// A text this soon after the setup is the nudge of a proxy, not of a person's typing.
 const NUDGE_WITHIN: Duration = Duration::from_secs(3);

@@ -102,3 +102,15 @@ fn a_client_that_talks_before_its_setup_is_answered_is_heard_but_not_without_end
     }
     assert_eq!(stage.closed, Some((1007, "Request contains an invalid argument.".to_owned())));
 }
+
+#[test]
+fn a_flood_is_answered_as_far_as_the_line_reaches() {
+    let calm = json!({"realtimeInputConfig": {"activityHandling": "NO_INTERRUPTION"}});
+    let mut stage = Stage::begin("", &setup_with(MODEL_38, &calm));
+    for n in 0..200 {
+        stage.send(&json!({"realtimeInput": {"text": format!("{n}")}}));
+    }
+    stage.pass(120.0);
+    assert!((10..30).contains(&stage.count("turnComplete")), "{}", stage.count("turnComplete"));
+    assert!(stage.transcript("outputTranscription").ends_with("“199”"));
+}
