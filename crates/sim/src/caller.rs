@@ -87,18 +87,23 @@ impl Credential {
             (Some(_), Some(_)) => return Self::Doubled,
             (None, _) => {}
         }
+        let authorization = header("authorization").and_then(|value| value.split_once(' '));
+        let secret = |wanted: &str| {
+            let of_scheme = authorization.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(wanted));
+            of_scheme.map(|(_, secret)| secret.trim().to_owned()).filter(|secret| !secret.is_empty())
+        };
+        // Google's Python client shows its token as a key, too; the token counts.
+        if let Some(token) = secret("token") {
+            return Self::Token(token);
+        }
         let key = parameters(query, "key").pop().or_else(|| header("x-goog-api-key").map(str::to_owned));
         if let Some(key) = key.filter(|key| !key.is_empty()) {
             return Self::Key(key);
         }
-        let Some((scheme, secret)) = header("authorization").and_then(|value| value.split_once(' ')) else {
-            return Self::None;
-        };
-        match scheme.to_ascii_lowercase().as_str() {
-            "token" => Self::Token(secret.trim().to_owned()),
-            "bearer" if secret.trim().starts_with("auth_tokens/") => Self::Token(secret.trim().to_owned()),
-            "bearer" if !secret.trim().is_empty() => Self::Key(secret.trim().to_owned()),
-            _ => Self::None,
+        match secret("bearer") {
+            Some(token) if token.starts_with("auth_tokens/") => Self::Token(token),
+            Some(key) => Self::Key(key),
+            None => Self::None,
         }
     }
 }
@@ -162,13 +167,18 @@ mod tests {
     #[test]
     fn reads_credentials_wherever_clients_put_them() {
         type Headers = &'static [(&'static str, &'static str)];
-        let cases: [(&str, Headers, Credential); 9] = [
+        let cases: [(&str, Headers, Credential); 10] = [
             ("key=k", &[], Credential::Key("k".into())),
             ("alt=json&key=a%2Fb", &[], Credential::Key("a/b".into())),
             ("", &[("x-goog-api-key", "k")], Credential::Key("k".into())),
             ("access_token=auth_tokens%2Fx", &[], Credential::Token("auth_tokens/x".into())),
             ("access_token=a&access_token=a", &[], Credential::Doubled),
             ("", &[("authorization", "Token auth_tokens/x")], Credential::Token("auth_tokens/x".into())),
+            (
+                "",
+                &[("x-goog-api-key", "auth_tokens/x"), ("authorization", "Token auth_tokens/x")],
+                Credential::Token("auth_tokens/x".into()),
+            ),
             ("", &[("authorization", "Bearer abc")], Credential::Key("abc".into())),
             ("key=", &[], Credential::None),
             ("", &[], Credential::None),
