@@ -21,8 +21,13 @@ export class Simulator {
     return simulator
   }
 
-  /** Its base URL: `http://127.0.0.1:…`. */
+  /** Its base URL: `http://127.0.0.1:…`; the same port speaks TLS. */
   url
+
+  /** A file with what a client must trust to speak TLS with it. */
+  get certificate() {
+    return join(this.#folder, 'authority.pem')
+  }
 
   /** What it received in its n-th session: samples at 16 kHz. */
   heard(session) {
@@ -66,7 +71,7 @@ export class Simulator {
   async #begin(script, speed) {
     const file = join(this.#folder, 'script.json')
     writeFileSync(file, JSON.stringify({ record: this.#folder, ...script }))
-    const words = ['sim', '--port', '0', '--script', file, '--time-scale', String(speed)]
+    const words = ['sim', '--port', '0', '--script', file, '--time-scale', String(speed), '--certificate', this.certificate]
     this.#child = start(binary(), words, { stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', bytes => { printed += bytes })

@@ -121,7 +121,7 @@ def has(message, path):
 
 
 def closing(error):
-    return {"code": error.code, "reason": error.message or str(error)}
+    return {"code": error.code, "reason": error.details}
 
 
 warnings.simplefilter("ignore", errors.ExperimentalWarning)
