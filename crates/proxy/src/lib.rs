@@ -1,7 +1,7 @@
 //! The proxy: keeps the key, relays calls, serves the page; and `talk`, which calls a proxy from a terminal.
 //!
 //! - [`command`], [`program`]: the command line, and what each command does;
-//! - [`config`], `section`: the settings, and a TOML table read key by key;
+//! - [`config`], [`environment`], [`section`]: the settings, the secrets, and a TOML table read key by key;
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
@@ -18,6 +18,7 @@ mod admission;
 mod call;
 pub mod command;
 pub mod config;
+pub mod environment;
 mod house;
 mod link;
 mod outbox;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use core::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -59,8 +60,9 @@ pub(crate) struct Address {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Address {
-    pub(crate) fn new(url: String, headers: HeaderMap) -> Self {
-        Self { url, headers, tls: Connector::Rustls(Arc::new(tls_config())) }
+    /// `authorities` are trusted besides those that browsers trust.
+    pub(crate) fn new(url: String, headers: HeaderMap, authorities: &[CertificateDer<'static>]) -> Self {
+        Self { url, headers, tls: Connector::Rustls(Arc::new(tls_config(authorities))) }
     }
 
     async fn connect(&self) -> Result<Socket, Error> {
@@ -196,9 +198,10 @@ fn explain(error: &Error) -> String {
     }
 }
 
-/// TLS by ring, and the roots that Mozilla trusts, compiled in.
-fn tls_config() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+/// TLS by ring; the roots that Mozilla trusts are compiled in.
+fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(authorities.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -39,11 +39,12 @@ async fn label(request: Request, next: Next) -> Response {
     response
 }
 
-/// Whether a file's name holds a digest as bundlers write it: `name.0123456789abcdef.js` or `0123456789abcdef.wasm`.
+/// Whether a file's name holds a digest as our bundler writes it: `name.17794333.js`.
 fn names_digest(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let mut parts = name.rsplit('.').skip(1);
-    parts.any(|part| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let is_digest = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    parts.next().is_some_and(is_digest) && parts.next().is_some()
 }
 
 const ABSENT: &str = "<!doctype html><meta charset=utf-8><title>Viva Voce</title><p>The proxy is up, but there is no page \
@@ -58,9 +59,9 @@ mod tests {
         for (path, keeps) in [
             ("/", false),
             ("/main.js", false),
-            ("/main.0123456789abcdef0123.js", true),
-            ("/a/0123456789abcdef0123.wasm", true),
-            ("/0123456789abcdef0123", false),
+            ("/main.17794333.js", true),
+            ("/a/main_bg.0123456789abcdef0123.wasm", true),
+            ("/deadbeef.js", false),
             ("/feed.js", false),
         ] {
             assert_eq!(names_digest(path), keeps, "{path}");

@@ -2,6 +2,7 @@
 
 use crate::command::Command;
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::server::{Server, StartError, bind, objections};
 use crate::simulator;
 use crate::talk::{Outcome, Talk, TalkError};
@@ -26,7 +27,10 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    let key = lookup(KEY).filter(|key| !key.trim().is_empty());
+    let environment = match Environment::read(lookup) {
+        Ok(environment) => environment,
+        Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
     let code = runtime.block_on(async {
         let bell = match Bell::hang() {
             Ok(bell) => bell,
@@ -35,7 +39,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         match command {
             Command::Serve { config, listen, upstream, page } => {
                 let flags = Flags { listen, upstream, page };
-                serve(config.as_deref(), flags, key.as_deref(), bell).await
+                serve(config.as_deref(), flags, &environment, bell).await
             }
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
@@ -44,9 +48,9 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
                 }
             }
             Command::Talk { files, url, ticket, output, json } => {
-                talk(&Talk { files, url, ticket, output }, json, bell).await
+                talk(&Talk { files, url, ticket, output, environment }, json, bell).await
             }
-            Command::Check { config } => check(config.as_deref(), key.as_deref()),
+            Command::Check { config } => check(config.as_deref(), &environment),
         }
     });
     runtime.shutdown_background();
@@ -60,7 +64,7 @@ struct Flags {
     page: Option<PathBuf>,
 }
 
-async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>, bell: Bell) -> ExitCode {
+async fn serve(file: Option<&Path>, flags: Flags, environment: &Environment, bell: Bell) -> ExitCode {
     let mut config = match read(file) {
         Ok(config) => config,
         Err(problems) => return fail_all(&problems),
@@ -68,7 +72,7 @@ async fn serve(file: Option<&Path>, flags: Flags, key: Option<&str>, bell: Bell)
     config.listen = flags.listen.unwrap_or(config.listen);
     config.upstream_url = flags.upstream.or(config.upstream_url);
     config.page = flags.page.or(config.page);
-    let server = match Server::open(config, key).await {
+    let server = match Server::open(config, environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
@@ -86,7 +90,7 @@ fn announce(server: &Server) -> io::Result<()> {
         Upstream::Simulator if server.is_built_in() => {
             "calls go to the built-in simulator; set GEMINI_API_KEY to talk with Gemini".to_owned()
         }
-        Upstream::Simulator => "calls go to the simulator named by --upstream".to_owned(),
+        Upstream::Simulator => format!("calls go to the simulator at {}", server.upstream_url()),
         Upstream::Gemini => format!("calls go to Gemini ({model})"),
     };
     if server.upstream() == Upstream::Gemini && !server.has_admission() {
@@ -159,9 +163,9 @@ fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn check(file: Option<&Path>, key: Option<&str>) -> ExitCode {
+fn check(file: Option<&Path>, environment: &Environment) -> ExitCode {
     let problems = match read(file) {
-        Ok(config) => objections(&config, key).iter().map(StartError::to_string).collect(),
+        Ok(config) => objections(&config, environment).iter().map(StartError::to_string).collect(),
         Err(problems) => problems,
     };
     if !problems.is_empty() {
@@ -235,9 +239,6 @@ fn fail(why: &dyn Display, code: ExitCode) -> ExitCode {
     let _ = writeln!(io::stderr(), "vivavoce: {why}");
     code
 }
-
-/// The one secret so far.
-const KEY: &str = "GEMINI_API_KEY";
 
 /// As for a command line that is none.
 const MISUSED: u8 = 2;

@@ -86,6 +86,7 @@ async fn take(house: Arc<House>, caller: Caller, phone: Phone) {
     let shutdown = house.shutdown.subscribe();
     let id = call_id();
     let span = tracing::info_span!("call", id);
+    span.in_scope(|| tracing::info!("call begins"));
     Call::new(id, house, caller, phone).run(shutdown).instrument(span).await;
     drop(room);
 }

@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::link::Address;
 use crate::routes::{self, Peer};
@@ -31,9 +32,11 @@ pub struct Server {
 }
 
 /// All that is wrong with settings, before anything is tried.
-pub fn objections(config: &Config, key: Option<&str>) -> Vec<StartError> {
+pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError> {
     let listen = config.listen;
-    let upstream = Target::choose(config.upstream_url.as_deref(), key).err().map(StartError::Upstream);
+    let upstream = Target::choose(config.upstream_url.as_deref(), environment.key.as_deref())
+        .err()
+        .map(StartError::Upstream);
     let page =
         config.page.clone().filter(|folder| !folder.is_dir()).map(|folder| StartError::Page { folder });
     let is_open =
@@ -43,15 +46,16 @@ pub fn objections(config: &Config, key: Option<&str>) -> Vec<StartError> {
 }
 
 impl Server {
-    /// Takes the port and, where that is the upstream, starts the simulator; `key` opens Gemini.
+    /// Takes the port and, where that is the upstream, starts the simulator.
     ///
     /// # Errors
     /// Why the proxy cannot do what it was told, in a sentence.
-    pub async fn open(config: Config, key: Option<&str>) -> Result<Self, StartError> {
-        if let Some(objection) = objections(&config, key).into_iter().next() {
+    pub async fn open(config: Config, environment: &Environment) -> Result<Self, StartError> {
+        if let Some(objection) = objections(&config, environment).into_iter().next() {
             return Err(objection);
         }
-        let target = Target::choose(config.upstream_url.as_deref(), key).map_err(StartError::Upstream)?;
+        let target = Target::choose(config.upstream_url.as_deref(), environment.key.as_deref())
+            .map_err(StartError::Upstream)?;
         let listener = bind(config.listen).await?;
         let is_built_in = target.uri.is_none();
         let uri = match target.uri {
@@ -61,7 +65,11 @@ impl Server {
         let page = config.page.clone().or_else(built_page);
         let headers =
             target.key.map(|key| (HeaderName::from_static("x-goog-api-key"), key)).into_iter().collect();
-        let house = Arc::new(House::new(config, Address::new(uri.to_string(), headers), target.kind));
+        let house = Arc::new(House::new(
+            config,
+            Address::new(uri.to_string(), headers, &environment.authorities),
+            target.kind,
+        ));
         let router = routes::router(&house, page.as_deref());
         Ok(Self { listener, router, house, is_built_in })
     }
@@ -77,6 +85,11 @@ impl Server {
     /// Who answers.
     pub fn upstream(&self) -> Upstream {
         self.house.upstream
+    }
+
+    /// Where that is.
+    pub fn upstream_url(&self) -> &str {
+        &self.house.service.url
     }
 
     /// Whether that is the simulator within.

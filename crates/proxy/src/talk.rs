@@ -8,6 +8,7 @@ pub mod player;
 pub mod tally;
 pub mod wav;
 
+use crate::environment::Environment;
 use crate::link::{Address, Closed, Event, Link};
 use bytes::Bytes;
 use core::fmt;
@@ -37,6 +38,8 @@ pub struct Talk {
     pub ticket: Option<String>,
     /// Where the answers go.
     pub output: Option<PathBuf>,
+    /// Whose certificates are trusted.
+    pub environment: Environment,
 }
 
 /// What came of a call.
@@ -127,7 +130,7 @@ impl Talk {
         let mut headers = axum::http::HeaderMap::new();
         let name = axum::http::header::SEC_WEBSOCKET_PROTOCOL;
         headers.insert(name, axum::http::HeaderValue::from_static(SUBPROTOCOL));
-        Ok(Address::new(url, headers))
+        Ok(Address::new(url, headers, &self.environment.authorities))
     }
 
     fn config(&self, rate_hz: u32) -> Result<ClientConfig, TalkError> {

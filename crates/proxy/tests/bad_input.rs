@@ -235,7 +235,8 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = taken.local_addr().unwrap();
     let config = vivavoce_proxy::config::Config { listen, ..Default::default() };
-    let error = vivavoce_proxy::server::Server::open(config, None).await.err().unwrap().to_string();
+    let error =
+        vivavoce_proxy::server::Server::open(config, &Default::default()).await.err().unwrap().to_string();
     assert!(
         error.contains(&format!("port {}", listen.port())) && error.contains("choose another"),
         "{error}"

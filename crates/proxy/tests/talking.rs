@@ -7,6 +7,7 @@ mod stage;
 use core::f32::consts::TAU;
 use stage::{Folder, Proxy, nobody, patiently, simulator};
 use std::path::PathBuf;
+use vivavoce_proxy::environment::Environment;
 use vivavoce_proxy::talk::{Outcome, Talk, TalkError};
 
 #[tokio::test]
@@ -108,17 +109,15 @@ async fn a_proxy_that_is_not_there_is_said_to_be_so() {
         url: format!("ws://{}/ws", nobody().await),
         ticket: None,
         output: None,
+        environment: Environment::default(),
     };
     let error = patiently(talk.run(&mut Vec::new())).await.err().unwrap();
     assert!(matches!(error, TalkError::Ended { .. }), "{error}");
 }
 
 async fn talk(proxy: &Proxy, files: Vec<PathBuf>, output: Option<PathBuf>) -> Result<Outcome, TalkError> {
-    let mut progress = Vec::new();
-    let talk = Talk { files, url: proxy.url(), ticket: None, output };
-    let outcome = patiently(talk.run(&mut progress)).await;
-    println!("{}", String::from_utf8_lossy(&progress));
-    outcome
+    let talk = Talk { files, url: proxy.url(), ticket: None, output, environment: Environment::default() };
+    patiently(talk.run(&mut Vec::new())).await
 }
 
 /// A second of something like a voice: a buzz whose loudness moves.

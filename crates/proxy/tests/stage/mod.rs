@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use vivavoce_proxy::config::Config;
+use vivavoce_proxy::environment::Environment;
 use vivavoce_proxy::server::Server;
 use vivavoce_sim::{Options, Script};
 use vivavoce_wire::{AudioFrame, Code, Codec, FromProxy, Kind, SUBPROTOCOL, Trouble};
@@ -35,9 +36,14 @@ impl Proxy {
 
     /// A proxy with other settings than the defaults.
     pub(crate) async fn with(change: impl FnOnce(&mut Config), key: Option<&str>) -> Self {
+        Self::within(change, Environment { key: key.map(str::to_owned), ..Environment::default() }).await
+    }
+
+    /// The same in another environment.
+    pub(crate) async fn within(change: impl FnOnce(&mut Config), environment: Environment) -> Self {
         let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut config);
-        let server = Server::open(config, key).await.unwrap();
+        let server = Server::open(config, &environment).await.unwrap();
         let address = server.address().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {

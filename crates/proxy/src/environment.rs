@@ -1,0 +1,62 @@
+//! What comes from the environment: all that is secret, and where this machine keeps its certificates.
+
+use crate::program::Lookup;
+use core::fmt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::path::{Path, PathBuf};
+
+/// Settings that stand in no file.
+#[derive(Clone, Default)]
+pub struct Environment {
+    /// Opens Gemini: `GEMINI_API_KEY`.
+    pub key: Option<String>,
+    /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
+    pub authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Environment {
+    /// Reads the environment through `lookup`; what is empty counts as absent.
+    ///
+    /// # Errors
+    /// A file that is named is not there or holds no certificates.
+    pub fn read(lookup: Lookup<'_>) -> Result<Self, AuthoritiesError> {
+        let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let authorities = set("SSL_CERT_FILE").map(|file| authorities(Path::new(&file))).transpose()?;
+        Ok(Self { key: set("GEMINI_API_KEY"), authorities: authorities.unwrap_or_default() })
+    }
+}
+
+/// Says whether there is a key, never which.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key.as_ref().map(|_| "…");
+        f.debug_struct("Environment")
+            .field("key", &key)
+            .field("authorities", &self.authorities.len())
+            .finish()
+    }
+}
+
+fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {
+    let problem = |error: String| AuthoritiesError { file: file.to_owned(), error };
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| problem(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = certificates.collect();
+    certificates.map_err(|error| problem(error.to_string()))
+}
+
+/// `SSL_CERT_FILE` names no file of certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthoritiesError {
+    file: PathBuf,
+    error: String,
+}
+
+impl fmt::Display for AuthoritiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        write!(f, "SSL_CERT_FILE names \"{file}\", which is no file of PEM certificates: {}", self.error)
+    }
+}
+
+impl std::error::Error for AuthoritiesError {}
