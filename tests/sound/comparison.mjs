@@ -11,24 +11,25 @@ import { decibels, rms, shifted } from './signal.mjs'
  *
  * @returns {{ delay: number, correlation: number, gain: number, snr_db: number, median_db: number, drift_ppm: number,
  *   jumps: { at_s: number, samples: number }[], segments: { at: number, delay: number, snr_db: number }[] }}
- *   delay in samples; correlation of the whole, −1…1; gain as amplitude ratio; SNR with one gain for the whole; `median_db` is the SNR of
+ *   delay in samples; correlation of the aligned stretches together, −1…1; gain as amplitude ratio, that of the median
+ *   stretch; SNR with that one gain for the whole; `median_db` is the SNR of
  *   the median stretch, which a jump elsewhere leaves alone
  */
 export function compare(said, heard, rate) {
-  const { lag, correlation } = findIn(heard, said)
+  const { lag } = findIn(heard, said)
   const aligned = segments(said, heard, lag, rate)
-  if (aligned.length === 0) return { delay: lag, correlation, gain: 0, snr_db: -Infinity, median_db: -Infinity, drift_ppm: 0, jumps: [], segments: [] }
-  const gain = ratio(aligned, 'cross', 'saidPower')
+  if (aligned.length === 0) return { delay: lag, correlation: 0, gain: 0, snr_db: -Infinity, median_db: -Infinity, drift_ppm: 0, jumps: [], segments: [] }
+  const gain = median(aligned.map(({ cross, saidPower }) => cross / saidPower))
   const error = aligned.map(({ heardPower, saidPower, cross }) => heardPower - 2 * gain * cross + gain ** 2 * saidPower)
   const signal = aligned.map(({ saidPower }) => gain ** 2 * saidPower)
   const { drift, jumps } = walk(aligned, rate)
   const each = signal.map((power, i) => decibels(Math.sqrt(power / Math.max(1e-12, error[i]))))
   return {
     delay: aligned[0].delay,
-    correlation: ratio(aligned, 'cross', 'saidPower') * Math.sqrt(total(aligned, 'saidPower') / total(aligned, 'heardPower')),
+    correlation: total(aligned, 'cross') / Math.sqrt(total(aligned, 'saidPower') * total(aligned, 'heardPower') || 1),
     gain,
     snr_db: decibels(Math.sqrt(sum(signal) / Math.max(1e-12, sum(error)))),
-    median_db: each.toSorted((a, b) => a - b)[each.length >> 1],
+    median_db: median(each),
     drift_ppm: drift * 1e6,
     jumps,
     segments: aligned.map((segment, i) => ({ at: segment.at, delay: segment.delay, snr_db: each[i] })),
@@ -100,7 +101,7 @@ function walk(aligned, rate) {
 
 const sum = values => values.reduce((all, value) => all + value, 0)
 const total = (items, key) => sum(items.map(item => item[key]))
-const ratio = (items, above, below) => total(items, above) / total(items, below)
+const median = values => values.toSorted((a, b) => a - b)[values.length >> 1]
 
 const SEGMENT_S = 0.1
 // A stretch 20 dB below the whole is breath and reverberation, whose alignment means nothing.

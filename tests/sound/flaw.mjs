@@ -13,7 +13,8 @@ export function gaps(said, heard, rate, least_ms = 5) {
   const found = []
   let open
   for (let start = 0; start + step <= Math.min(said.length, heard.length); start += step) {
-    const silent = rms(heard, start, start + step) < loud * SILENCE && sounding(said, start, step) > loud * SOUND
+    const silent = rms(heard, start, start + step) < loud * SILENCE && sounding(said, start, step) > loud * SOUND &&
+      least(said, start, step) > 2 * loud * SILENCE
     if (silent) open = open ? { ...open, ms: open.ms + 1 } : { at_s: start / rate, ms: 1 }
     else if (open) {
       if (open.ms >= least_ms) found.push(open)
@@ -62,6 +63,12 @@ function sounding(samples, start, step) {
   const reach = 10 * step
   const before = rms(samples, Math.max(0, start - reach), start + step)
   return Math.min(before, rms(samples, start, Math.min(samples.length, start + step + reach)))
+}
+
+/** The quietest of a millisecond and its neighbours. */
+function least(samples, start, step) {
+  const levels = [-1, 0, 1].map(k => start + k * step).filter(from => from >= 0 && from + step <= samples.length)
+  return Math.min(...levels.map(from => rms(samples, from, from + step)))
 }
 
 /** The loudest of a millisecond and its eight neighbours on each side: alignment is not exact to the sample. */

@@ -18,14 +18,19 @@ export class Call {
 
   /** Clicks as a finger taps. */
   async tap(part = 'talk') {
-    const element = await this.#browser.run('return screenOf().querySelector(`[part=${arguments[0]}]`)', part)
+    let place
+    await until(`${part} stands still`, async () => {
+      const before = place
+      place = await this.#browser.run('const box = partOf(arguments[0]).getBoundingClientRect(); return `${box.x} ${box.y}`', part)
+      return place === before
+    }, { every_ms: 50 })
+    const element = await this.#browser.run('return partOf(arguments[0])', part)
     await element.click()
   }
 
   /** Types a text and sends it. */
   async type(text) {
-    const field = await this.#browser.run('return screenOf().querySelector("[part=text]")')
-    await field.click()
+    const field = await this.#browser.run('return partOf("text")')
     await field.sendKeys(text)
     await this.tap('send')
   }
@@ -43,7 +48,7 @@ export class Call {
 
   /** The text of a part of the screen. */
   text(part) {
-    return this.#browser.run('return screenOf().querySelector(`[part=${arguments[0]}]`).textContent', part)
+    return this.#browser.run('return partOf(arguments[0]).textContent', part)
   }
 
   /** What stands in the captions: `{ who, text, cut }`, oldest first. */
@@ -75,6 +80,7 @@ const WITNESS = `
   const [options] = arguments
   window.told = []
   window.screenOf = () => document.querySelector('viva-voce').shadowRoot
+  window.partOf = part => screenOf().querySelector(\`[part=\${part}]\`)
   let screen = document.querySelector('viva-voce')
   if (options) {
     const own = document.createElement('viva-voce')

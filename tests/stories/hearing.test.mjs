@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { DIST } from '../../scripts/build.mjs'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
-import { resample } from '../sound/signal.mjs'
+import { lowPass, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
 import { House } from './house.mjs'
@@ -29,7 +29,9 @@ for (const rate of [44100, 48000]) {
 
     const heard = house.heard()
     assert.equal(heard.rate, 16000)
-    const result = compare(resample(said, 16000), heard.samples, 16000)
+    // Where the filter ends, above 7 kHz, it is nobody's promise to keep the sound as it was.
+    const [there, here] = [resample(said, 16000), heard.samples].map(samples => lowPass(samples, 7000, 16000))
+    const result = compare(there, here, 16000)
     note(`SNR ${result.snr_db.toFixed(1)} dB, median ${result.median_db.toFixed(1)} dB, gain ${result.gain.toFixed(3)}, ` +
       `${result.jumps.length} jumps`)
     assert.ok(result.correlation > 0.9, `correlation ${result.correlation}`)

@@ -91,7 +91,7 @@ export class House {
   }
 
   #run(...words) {
-    const environment = { ...process.env, GEMINI_API_KEY: 'simulator' }
+    const { GEMINI_API_KEY: _, ...environment } = process.env
     const child = hurried(spawn(BINARY, words, { cwd: this.#folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] }))
     child.printed = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', bytes => { child.printed += bytes })
