@@ -12,6 +12,9 @@ import { cargoTally, nodeTally, onceTally } from './tally.mjs'
 
 const ENGINES = ['chromium', 'firefox', 'webkit']
 
+// The very binary that the native tests made.
+const BINARY = process.env.VIVAVOCE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', 'vivavoce')
+
 const HELP = `npm test [-- PART… [--browser chromium|firefox|webkit] [--name WORDS]]
 
 Runs every part, or those whose names begin with one of the given words:
@@ -77,7 +80,7 @@ function nodeTests(files, { name, env } = {}) {
   const words = ['--test', '--test-reporter=spec', '--test-concurrency=1', ...(name ? [`--test-name-pattern=${name}`] : [])]
   return async tell => {
     if (files.some(file => /stories|protocol|sdk/.test(file))) await run('cargo', ['build', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell })
-    return run(process.execPath, [...words, ...files], { env: { ...env, FORCE_COLOR: '0' }, onLine: tell })
+    return run(process.execPath, [...words, ...files], { env: { VIVAVOCE_BIN: BINARY, ...env, FORCE_COLOR: '0' }, onLine: tell })
   }
 }
 
