@@ -48,6 +48,10 @@ pub struct Vad {
     powers: [f32; SMOOTH_BLOCKS],
     /// Blocks taken in so far.
     blocks: u64,
+    /// Blocks that the floor has learned from.
+    learned_blocks: u64,
+    /// Blocks that sounded like a room in which nobody speaks.
+    room_blocks: u32,
     /// Lowest level of each half second, the newest last.
     lows_db: VecDeque<f32>,
     /// Levels of the newest blocks, the newest last.
@@ -79,6 +83,8 @@ impl Vad {
             powers: [0.0; SMOOTH_BLOCKS],
             block: Vec::with_capacity(BLOCK_SAMPLES),
             blocks: 0,
+            learned_blocks: 0,
+            room_blocks: 0,
             lows_db: VecDeque::from([FIRST_FLOOR_DB]),
             recent_db: VecDeque::new(),
             voice_db: None,
@@ -106,6 +112,8 @@ impl Vad {
 
     /// Ends speech at once, as at the end of a stream.
     pub fn finish(&mut self) -> Option<VadEvent> {
+        // What was just said does not begin the next utterance.
+        self.recent_db.clear();
         self.speaking.then(|| self.end())
     }
 
@@ -129,7 +137,7 @@ impl Vad {
             self.recent_db.pop_front();
         }
         let event = if self.speaking { self.hold(smooth_db) } else { self.begin(sounding) };
-        self.learn_floor(smooth_db);
+        self.learn_floor();
         self.blocks += 1;
         event
     }
@@ -164,8 +172,6 @@ impl Vad {
 
     fn end(&mut self) -> VadEvent {
         self.speaking = false;
-        // What was just said does not begin the next utterance.
-        self.recent_db.clear();
         VadEvent::End { at_samples: (self.last_loud_block + 1) * BLOCK_SAMPLES as u64 }
     }
 
@@ -205,11 +211,20 @@ impl Vad {
         self.blocks < RECENT_BLOCKS as u64 && self.is_steady()
     }
 
-    fn learn_floor(&mut self, level_db: f32) {
+    /// The floor is as loud as the loudest of 50 ms: what falls off is no floor yet.
+    fn learn_floor(&mut self) {
+        let from = self.recent_db.len().saturating_sub(FLOOR_BLOCKS);
+        let level_db = self.recent_db.range(from..).copied().fold(SILENCE_DB, f32::max);
         if self.blocks == 0 {
             self.lows_db[0] = level_db.clamp(LOWEST_FLOOR_DB, FIRST_FLOOR_DB);
         }
-        if self.blocks > 0 && self.blocks.is_multiple_of(LOW_BLOCKS) {
+        self.room_blocks += u32::from(ROOM_DB.contains(&level_db));
+        let is_muted = self.recent_db.back().is_some_and(|newest_db| *newest_db < ROOM_DB.start);
+        if is_muted && self.room_blocks > KNOWN_ROOM_BLOCKS {
+            return;
+        }
+        self.learned_blocks += 1;
+        if self.learned_blocks.is_multiple_of(LOW_BLOCKS) {
             self.lows_db.push_back(level_db);
         }
         if self.lows_db.len() > LOWS_KEPT {
@@ -270,6 +285,8 @@ const BLOCK_SAMPLES: usize = (RATE_HZ * BLOCK_MS / 1000) as usize;
 const RUMBLE_HZ: f32 = 200.0;
 /// The floor and the hold look at the mean of so many blocks: 30 ms, a few pitch periods.
 const SMOOTH_BLOCKS: usize = 3;
+/// Blocks of which the loudest counts for the floor.
+const FLOOR_BLOCKS: usize = 5;
 /// Blocks kept for the onset and for the look at steadiness.
 const RECENT_BLOCKS: usize = 30;
 /// Blocks that share one low: half a second.
@@ -284,6 +301,10 @@ const SILENCE_DB: f32 = -120.0;
 const FIRST_FLOOR_DB: f32 = -60.0;
 /// Below this a floor says nothing: digital silence would make every whisper of dither a voice.
 const LOWEST_FLOOR_DB: f32 = -75.0;
+/// Levels of a room in which nobody speaks; below them a microphone is muted.
+const ROOM_DB: core::ops::Range<f32> = -85.0..-40.0;
+/// After a second of a room, a mute says nothing of it: it will be as loud when the mute ends.
+const KNOWN_ROOM_BLOCKS: u32 = 100;
 /// Speech over the poorest microphone worth hearing: 16 bit hold 30 dB below it.
 const QUIETEST_SPEECH_DB: f32 = -62.0;
 /// Nothing steady is this loud but a test tone.
@@ -404,6 +425,29 @@ mod tests {
         let mut later = speech(&mut dice, 2.0, -18.0, -40.0);
         later.extend(noise(&mut dice, 1.5, -40.0));
         assert_eq!(events(&mut vad, &later, false).len(), 2);
+    }
+
+    #[test]
+    fn remembers_the_room_over_a_mute() {
+        let mut dice = Dice::new(7);
+        let mut vad = Vad::new(VadTuning::USUAL);
+        let mut stream = noise(&mut dice, 3.0, -48.0);
+        stream.extend(vec![0; 16_000 * 30]);
+        stream.extend(noise(&mut dice, 3.0, -48.0));
+        assert_eq!(events(&mut vad, &stream, false), []);
+        let mut later = speech(&mut dice, 1.5, -22.0, -48.0);
+        later.extend(noise(&mut dice, 1.5, -48.0));
+        assert_eq!(events(&mut vad, &later, false).len(), 2);
+    }
+
+    #[test]
+    fn hears_tones_between_silences_for_ever() {
+        let mut vad = Vad::new(VadTuning::USUAL);
+        for round in 0..12 {
+            let mut stream = tone(2.0, -12.0);
+            stream.extend(vec![0; 16_000]);
+            assert_eq!(events(&mut vad, &stream, false).len(), 2, "round {round}");
+        }
     }
 
     #[test]
