@@ -49,3 +49,44 @@ fn first_channel(mut reader: WavReader<impl std::io::Read>) -> Result<Vec<f32>, 
 
 /// Rates that files come in.
 const RATES_HZ: core::ops::RangeInclusive<u32> = 8_000..=192_000;
+
+#[cfg(test)]
+mod tests {
+    use super::WavFile;
+    use hound::{SampleFormat, WavSpec, WavWriter};
+
+    #[test]
+    fn reads_any_rate_width_and_count_of_channels() {
+        let path = std::env::temp_dir().join(format!("vivavoce-sim-{}.wav", std::process::id()));
+        for (rate_hz, bits, format) in [
+            (8_000, 8, SampleFormat::Int),
+            (44_100, 24, SampleFormat::Int),
+            (96_000, 32, SampleFormat::Float),
+        ] {
+            let spec =
+                WavSpec { channels: 2, sample_rate: rate_hz, bits_per_sample: bits, sample_format: format };
+            let mut file = WavWriter::create(&path, spec).unwrap();
+            for n in 0..rate_hz {
+                let wave = 0.5 * (n as f32 * 300.0 * core::f32::consts::TAU / rate_hz as f32).sin();
+                for sample in [wave, 0.0] {
+                    match format {
+                        SampleFormat::Float => file.write_sample(sample).unwrap(),
+                        SampleFormat::Int => {
+                            file.write_sample((sample * (1 << (bits - 1)) as f32) as i32).unwrap()
+                        }
+                    }
+                }
+            }
+            file.finalize().unwrap();
+            let wav = WavFile::try_from(path.to_str().unwrap().to_owned()).unwrap();
+            assert!(wav.pcm.len().abs_diff(24_000) < 100, "{rate_hz} Hz: {} samples", wav.pcm.len());
+            let peak = wav.pcm[1_000..20_000].iter().max().copied().unwrap();
+            assert!((16_000..17_000).contains(&peak), "{rate_hz} Hz: peak {peak}");
+        }
+        std::fs::write(&path, "no sound at all").unwrap();
+        assert!(
+            WavFile::try_from(path.to_str().unwrap().to_owned()).unwrap_err().contains("expected a WAV file")
+        );
+        std::fs::remove_file(path).unwrap();
+    }
+}
