@@ -38,7 +38,7 @@ pub fn tone(tone: Tone) -> Vec<i16> {
     to_pcm(&samples)
 }
 
-/// All of `samples` at another rate.
+/// All of `samples` at another rate, neither late nor longer: the filter's delay is taken off.
 pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     let mut line = Box::new(Resampler::new());
     if from_hz == to_hz || line.design(from_hz, to_hz).is_err() {
@@ -47,6 +47,9 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     let mut out = Vec::with_capacity(samples.len() * to_hz as usize / from_hz.max(1) as usize + 64);
     line.push(samples, &mut |sample| out.push(sample));
     line.drain(&mut |sample| out.push(sample));
+    let at_output = |count: f64| (count * f64::from(to_hz) / f64::from(from_hz)).round() as usize;
+    out.drain(..at_output(line.delay_samples()).min(out.len()));
+    out.truncate(at_output(samples.len() as f64));
     out
 }
 
