@@ -77,6 +77,7 @@ export class VivaVoce extends EventTarget {
     this.#microphone.muted = this.#muted
     const stream = this.#microphone.open()
     this.#number += 1
+    this.#line.open()
     this.#enter('connecting')
     this.#watch = this.#guard()
     this.#introduced = this.#introduce(this.#number)
@@ -147,13 +148,10 @@ export class VivaVoce extends EventTarget {
 
   async #url() {
     try {
-      const url = new URL(await asked(this.#options.url), document.baseURI)
-      url.protocol = url.protocol.replace(/^http/, 'ws')
-      if (/^wss?:$/.test(url.protocol)) return url.href
+      return socketAddress(await asked(this.#options.url))
     } catch (error) {
       throw new Trouble('bad_url', error)
     }
-    throw new Trouble('bad_url')
   }
 
   async #ticket() {
@@ -286,6 +284,15 @@ export class VivaVoce extends EventTarget {
 /** Says on iOS that the loudspeaker is for a conversation: it then sounds in spite of the silent switch. */
 function claimLoudspeaker() {
   if (navigator.audioSession) navigator.audioSession.type = 'play-and-record'
+}
+
+/** The absolute address of a socket; http becomes ws. */
+function socketAddress(text) {
+  if (!text) throw new Error('expected a url, found none')
+  const url = new URL(text, document.baseURI)
+  url.protocol = url.protocol.replace(/^http/, 'ws')
+  if (!/^wss?:$/.test(url.protocol)) throw new Error(`expected a ws, wss, http or https url, found ${text}`)
+  return url.href
 }
 
 /** A value, a promise of one, or a function that gives either. */

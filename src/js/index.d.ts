@@ -74,7 +74,8 @@ export class VivaVoce extends EventTarget {
   ): void
 }
 
-/** `<viva-voce url="…">`: a spoken conversation as one screen. It dispatches the events of its call. */
+/** `<viva-voce url="…">`: a spoken conversation as one screen. It dispatches the events of its call, and
+ * `wanted` when it is tapped before it has a `url`. */
 export class VivaVoceElement extends HTMLElement {
   /** Makes the element known to the page. */
   static define(name?: string): void
@@ -90,6 +91,8 @@ export class VivaVoceElement extends HTMLElement {
   start(): void
   /** Hangs up. */
   stop(): void
+  /** Shows what went wrong; an empty code clears it. */
+  complain(code: string, message?: string): void
 }
 
 declare global {

@@ -22,16 +22,14 @@ export class Line {
     }
   }
 
-  /** Says something to the Worker; it keeps the order, also while it still loads. */
+  /** Says something to the Worker, if there is one; it keeps the order, also while it still loads. */
   post(message) {
-    this.open()
-    this.#worker.postMessage(message)
+    this.#worker?.postMessage(message)
   }
 
   /** Says something that carries a port. */
   give(message) {
-    this.open()
-    this.#worker.postMessage(message, [message.port])
+    this.#worker?.postMessage(message, [message.port])
   }
 
   /** Ends the Worker and whatever it does. */

@@ -74,7 +74,14 @@ export class Sound {
   /** Starts a player and returns the port to speak to it. */
   play() {
     this.#player = this.#node('vivavoce-player', 'model', { numberOfInputs: 0, outputChannelCount: [2] })
+    this.tellLatency()
     return link(this.#player)
+  }
+
+  /** Tells the player how much later its samples are heard than they are made; headphones change it. */
+  tellLatency() {
+    const { baseLatency = 0, outputLatency = 0 } = this.#context
+    this.#player?.port.postMessage({ type: 'latency', seconds: baseLatency + outputLatency })
   }
 
   /**

@@ -59,6 +59,7 @@ export class Watch {
     if (this.#sound.state === 'suspended') return this.#urge()
     if (this.#sound.state !== 'running') return
     this.#silences = 0
+    this.#sound.tellLatency()
     if (this.#sound.isDead) return this.#on.dead()
     this.#stalls = this.#time - time < passed * SLOWEST ? this.#stalls + 1 : 0
     if (this.#stalls < STALLS) return

@@ -1,0 +1,328 @@
+// What the page does of a call, in a pretend browser: what happens within the tap, and what becomes of each mishap.
+
+import assert from 'node:assert/strict'
+import { after, beforeEach, mock, test } from 'node:test'
+import { pretend, settle } from './browser.mjs'
+
+const { VivaVoce } = await import('../../src/js/call.js')
+
+let seen
+let call
+let told
+
+/** A call in a fresh pretend browser; `told` has all it tells. */
+function make(options = {}) {
+  call?.close()
+  call = new VivaVoce({ url: 'wss://proxy.example/ws', ...options })
+  told = []
+  for (const type of ['state', 'ready', 'caption', 'muted', 'error', 'ended', 'level']) {
+    call.addEventListener(type, ({ detail }) => told.push(detail))
+  }
+}
+
+const worker = () => seen.workers.at(-1)
+const errors = () => told.filter(({ type }) => type === 'error').map(({ code }) => code)
+
+beforeEach(() => {
+  // What goes to the console for developers is no part of a test's report.
+  mock.method(console, 'warn', () => {})
+  mock.timers.reset()
+  seen = pretend()
+})
+
+after(() => call.close())
+
+/** Begins a call and lets it come up. */
+async function begin(options) {
+  make(options)
+  call.start()
+  await settle()
+  worker().tell({ type: 'state', state: 'listening' })
+}
+
+test('loads the Worker and the audio thread’s module before any tap', () => {
+  make()
+  assert.equal(seen.workers.length, 1)
+  assert.match(seen.fetched.join(), /worklet\.js/)
+  assert.deepEqual(seen.log, [], 'and nothing that needs the tap')
+})
+
+test('does all that needs the tap before start returns', () => {
+  seen.downloads = new Promise(() => {})
+  make()
+  call.start()
+  assert.deepEqual(seen.log, ['context', 'resume', 'ask'])
+  assert.equal(navigator.audioSession.type, 'play-and-record')
+  assert.equal(call.state, 'connecting')
+  assert.deepEqual(told, [{ type: 'state', state: 'connecting' }])
+})
+
+test('asks for a microphone fit for a conversation, unless told otherwise', () => {
+  make({ audio: { noiseSuppression: false, deviceId: 'x' } })
+  call.start()
+  const voice = { echoCancellation: true, noiseSuppression: false, autoGainControl: true, channelCount: { ideal: 1 }, deviceId: 'x' }
+  assert.deepEqual(seen.wishes, { audio: voice })
+})
+
+test('makes the context at the device’s rate, or at the one asked for', () => {
+  make()
+  call.start()
+  assert.equal('sampleRate' in seen.contexts[0].options, false)
+  make({ sampleRate: 44100 })
+  call.start()
+  assert.equal(seen.contexts[1].options.sampleRate, 44100)
+})
+
+test('introduces the call, then joins the player and the recorder to it', async () => {
+  await begin({ client: 'test', ticket: 'T' })
+  assert.deepEqual(worker().told, ['start', 'play', 'listen'])
+  const { url, ticket, client, greeting, muted } = worker().said[0]
+  assert.deepEqual({ url, ticket, client, greeting, muted },
+    { url: 'wss://proxy.example/ws', ticket: 'T', client: 'test', greeting: true, muted: false })
+  assert.deepEqual(seen.nodes.map(({ name, isConnected }) => [name, isConnected]), [['vivavoce-player', true], ['vivavoce-recorder', true]])
+  assert.equal(seen.nodes[1].source.getAudioTracks()[0], seen.tracks[0])
+  assert.deepEqual(seen.nodes[0].said.find(({ type }) => type === 'latency'), { type: 'latency', seconds: 0.03 })
+})
+
+test('resolves the proxy’s address against the page', async () => {
+  for (const [url, expected] of [
+    ['ws', 'wss://page.example/voice/ws'], ['/ws', 'wss://page.example/ws'], ['http://127.0.0.1:8003/ws', 'ws://127.0.0.1:8003/ws'],
+    [() => Promise.resolve('wss://later.example/ws'), 'wss://later.example/ws'],
+  ]) {
+    await begin({ url })
+    assert.equal(worker().said[0].url, expected)
+  }
+})
+
+test('tells an address that is none', async () => {
+  for (const url of ['ftp://proxy.example', 'ws://[', '', undefined, () => Promise.reject(new Error('no config'))]) {
+    make({ url })
+    call.start()
+    await settle()
+    assert.deepEqual(errors(), ['bad_url'], String(url))
+    assert.equal(call.state, 'idle')
+  }
+})
+
+test('asks for a fresh ticket at each call, and tells when none is given', async () => {
+  const tickets = ['first', 'second']
+  await begin({ ticket: async () => tickets.shift() ?? Promise.reject(new Error('no more')) })
+  assert.equal(worker().said[0].ticket, 'first')
+  for (const expected of ['second', undefined]) {
+    call.stop()
+    call.start()
+    await settle()
+    if (expected) assert.equal(worker().said.findLast(({ type }) => type === 'start').ticket, expected)
+  }
+  assert.deepEqual(errors(), ['no_ticket'])
+  assert.equal(call.state, 'idle')
+})
+
+test('keeps what is said while the address is on its way', async () => {
+  let know
+  make({ url: new Promise((resolve) => { know = resolve }) })
+  call.start()
+  assert.equal(call.say('hello'), true)
+  await settle()
+  assert.deepEqual(worker().told, [])
+  know('wss://proxy.example/ws')
+  await settle()
+  assert.equal(worker().told[0], 'start')
+  assert.ok(worker().said.some(({ type, text }) => type === 'say' && text === 'hello'))
+})
+
+test('says nothing when no call is on', () => {
+  make()
+  assert.equal(call.say('hello'), false)
+  assert.deepEqual(worker().told, [])
+})
+
+test('passes on what the call tells, and keeps what the page says itself', async () => {
+  await begin()
+  const caption = { type: 'caption', who: 'model', epoch: 1, text: 'Hi' }
+  for (const event of [caption, { type: 'muted', muted: false }, { type: 'state', state: 'listening' }]) worker().tell(event)
+  assert.deepEqual(told.slice(1), [{ type: 'state', state: 'listening' }, caption])
+})
+
+test('ends at once when it is hung up, and hears no more of that call', async () => {
+  await begin()
+  told.length = 0
+  call.stop()
+  assert.deepEqual(told.map(({ type }) => type), ['state', 'level', 'ended'])
+  assert.equal(told.at(-1).reason, '')
+  assert.equal(worker().told.at(-1), 'stop')
+  worker().tell({ type: 'ended', reason: 'late' })
+  assert.equal(told.length, 3)
+  call.stop()
+  assert.equal(told.length, 3, 'and only once')
+})
+
+test('keeps microphone and context from call to call, with fresh nodes', async () => {
+  await begin()
+  call.stop()
+  assert.equal(seen.tracks[0].enabled, false, 'deaf between calls')
+  call.start()
+  await settle()
+  assert.deepEqual(seen.log.filter((word) => word !== 'resume'), ['context', 'ask'])
+  assert.equal(seen.tracks[0].enabled, true)
+  assert.deepEqual(seen.nodes.map(({ isConnected }) => isConnected), [false, false, true, true])
+  assert.deepEqual(seen.nodes[0].said.at(-1), { type: 'stop' })
+})
+
+test('mutes without letting go of the microphone', async () => {
+  await begin()
+  call.muted = true
+  call.muted = true
+  await settle()
+  assert.equal(seen.tracks[0].enabled, false)
+  assert.deepEqual(worker().said.filter(({ type }) => type === 'mute').map(({ muted }) => muted), [true])
+  assert.deepEqual(told.filter(({ type }) => type === 'muted'), [{ type: 'muted', muted: true }])
+  call.stop()
+  call.start()
+  await settle()
+  assert.equal(seen.tracks[0].enabled, false, 'and stays so in the next call')
+  assert.equal(worker().said.findLast(({ type }) => type === 'start').muted, true)
+})
+
+test('goes on in writing when there is no microphone', async () => {
+  for (const [name, code] of [
+    ['NotAllowedError', 'microphone_denied'], ['NotFoundError', 'microphone_missing'], ['NotReadableError', 'microphone_busy'],
+    ['SecurityError', 'microphone_closed'], ['OddError', 'microphone_failed'],
+  ]) {
+    seen = pretend()
+    seen.devices.answer = () => Promise.reject(Object.assign(new Error(name), { name }))
+    await begin()
+    assert.deepEqual(errors(), [code])
+    assert.match(told.find(({ type }) => type === 'error').message, /type/, 'says that one can type')
+    assert.equal(call.state, 'listening')
+    assert.deepEqual(worker().told, ['start', 'play'])
+  }
+})
+
+test('asks again at the next tap after a refusal', async () => {
+  seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }))
+  await begin()
+  seen.devices.answer = () => undefined
+  call.stop()
+  call.start()
+  await settle()
+  assert.equal(seen.log.filter((word) => word === 'ask').length, 2)
+  assert.equal(worker().told.at(-1), 'listen')
+})
+
+test('tells Telegram’s users what helps there', async () => {
+  for (const [platform, agent, words] of [
+    ['tdesktop', 'Windows NT 10.0', /remembers/], ['tdesktop', 'X11; Linux x86_64', /Linux/], ['ios', 'iPhone', /Telegram/], [undefined, 'Linux', /browser/],
+  ]) {
+    seen = pretend()
+    navigator.userAgent = agent
+    seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }))
+    await begin({ platform })
+    assert.match(told.find(({ type }) => type === 'error').message, words)
+  }
+})
+
+test('says that it waits when nobody answers, and takes a late yes', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  let allow
+  seen.devices.answer = () => new Promise((resolve) => { allow = resolve })
+  make()
+  call.start()
+  await settle()
+  mock.timers.tick(20_000)
+  assert.deepEqual(errors(), ['microphone_waiting'])
+  allow()
+  await settle()
+  assert.equal(worker().told.at(-1), 'listen')
+})
+
+test('takes another microphone when the one it has goes away', async () => {
+  await begin()
+  seen.tracks[0].onended()
+  await settle()
+  assert.equal(seen.tracks.length, 2)
+  assert.equal(seen.nodes.length, 2, 'the recorder stays')
+  assert.equal(seen.nodes[1].source.getAudioTracks()[0], seen.tracks[1])
+  seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotFoundError' }))
+  seen.tracks[1].onended()
+  await settle()
+  assert.deepEqual(errors(), ['microphone_lost'])
+  assert.equal(call.state, 'listening')
+})
+
+test('says what a page or a browser lacks', () => {
+  for (const [lack, code] of [
+    [{ isSecureContext: false }, 'insecure_page'], [{ AudioWorkletNode: undefined }, 'no_audio_worklet'], [{ Worker: undefined }, 'no_webassembly'],
+  ]) {
+    seen = pretend()
+    Object.assign(globalThis, lack)
+    make()
+    call.start()
+    assert.deepEqual(errors(), [code])
+    assert.equal(told.at(-1).type, 'ended')
+    assert.deepEqual(seen.log, [])
+  }
+})
+
+test('ends when the Worker does not come or breaks, and takes a new one at the next tap', async () => {
+  for (const [mishap, code] of [
+    [(worker) => worker.onerror(Object.assign(new Event('error', { cancelable: true }))), 'download_failed'],
+    [(worker) => worker.onerror(Object.assign(new Event('error', { cancelable: true }), { message: 'unreachable' })), 'internal'],
+    [(worker) => worker.onmessage({ data: { type: 'unloaded', message: '404' } }), 'download_failed'],
+    [(worker) => worker.onmessage({ data: { type: 'broken', message: 'unreachable' } }), 'internal'],
+  ]) {
+    seen = pretend()
+    await begin()
+    mishap(worker())
+    assert.deepEqual(errors(), [code])
+    assert.equal(told.at(-1).reason, told.find(({ type }) => type === 'error').message)
+    assert.equal(call.state, 'idle')
+    call.start()
+    await settle()
+    assert.deepEqual(seen.workers.map(({ isThere }) => isThere), [false, true])
+    assert.deepEqual(worker().told, ['start', 'play', 'listen'])
+  }
+})
+
+test('says nothing of a Worker that did not come before the tap, and tries again', async () => {
+  make()
+  worker().onerror(new Event('error', { cancelable: true }))
+  assert.deepEqual(told, [])
+  call.start()
+  await settle()
+  assert.equal(seen.workers.length, 2)
+})
+
+test('ends with a fault of the audio thread, and builds another at the next tap', async () => {
+  await begin()
+  seen.nodes[0].port.onmessage({ data: { type: 'fault', message: 'out of bounds' } })
+  assert.deepEqual(errors(), ['worklet_fault'])
+  assert.equal(seen.contexts[0].state, 'closed')
+  call.start()
+  await settle()
+  assert.equal(seen.contexts.length, 2)
+  assert.equal(seen.log.filter((word) => word === 'ask').length, 1, 'with the same microphone')
+})
+
+test('tells the levels of both, twenty times a second at most, and none of a muted microphone', async () => {
+  await begin()
+  const [player, recorder] = seen.nodes
+  for (let each = 0; each < 10; each++) {
+    recorder.port.onmessage({ data: { type: 'level', rms: 0.5 } })
+    player.port.onmessage({ data: { type: 'level', rms: 0.25 } })
+  }
+  const levels = () => told.filter(({ type }) => type === 'level')
+  assert.equal(levels().length, 1)
+  call.muted = true
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  recorder.port.onmessage({ data: { type: 'level', rms: 0.5 } })
+  assert.deepEqual(levels().at(-1), { type: 'level', microphone: 0, model: 0.25 })
+})
+
+test('lets go of everything when it is closed', async () => {
+  await begin()
+  call.close()
+  assert.equal(seen.log.at(-1), 'release')
+  assert.equal(seen.contexts[0].state, 'closed')
+  assert.equal(worker().isThere, false)
+})
