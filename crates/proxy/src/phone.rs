@@ -124,14 +124,16 @@ impl Phone {
         self.send_close(code, &reason);
     }
 
-    /// Sends what waits, within reason, and lets the phone go.
+    /// Sends what waits, within reason, answers a goodbye of the phone's, and lets it go.
     pub(crate) async fn close(mut self) {
         self.outbox.close();
         let Ok(Ok(sink)) = timeout(LAST_WORDS, &mut self.writer).await else {
             self.writer.abort();
             return;
         };
-        if let Ok(socket) = self.inbox.reunite(sink) {
+        if let Ok(mut socket) = self.inbox.reunite(sink) {
+            // The answer to a close frame was made when that was read; here it is written.
+            let _ = timeout(LAST_WORDS, socket.flush()).await;
             let _ = timeout(LINGER, hear_out(socket.into_inner())).await;
         }
     }

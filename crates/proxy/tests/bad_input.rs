@@ -262,6 +262,20 @@ async fn a_goodbye_is_answered() {
     assert_eq!(u16::from(phone.wait_close().await.code), 1000);
 }
 
+#[tokio::test]
+async fn a_close_frame_is_answered_with_its_code() {
+    let proxy = Proxy::to(simulator(QUICK).await).await;
+    let mut phone = Phone::call(&proxy).await;
+    phone.close(4000).await;
+    assert_eq!(u16::from(phone.wait_close().await.code), 4000);
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    phone.say(r#"{"type":"text","text":"Tell me something."}"#).await;
+    phone.wait_audio().await;
+    phone.close(1000).await;
+    assert_eq!(u16::from(phone.wait_close().await.code), 1000);
+}
+
 /// A service that closes every conversation as soon as it has heard the setup.
 async fn closing(code: u16, reason: &'static str) -> std::net::SocketAddr {
     service(move |mut socket| async move {

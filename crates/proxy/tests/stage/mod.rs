@@ -114,6 +114,12 @@ impl Phone {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
+    /// Begins to close the socket.
+    pub(crate) async fn close(&mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "enough".into() };
+        self.socket.send(Message::Close(Some(frame))).await.unwrap();
+    }
+
     /// Sends what the proxy may not want to hear to the end.
     pub(crate) async fn send_anyhow(&mut self, bytes: Vec<u8>) {
         let _ = self.socket.send(Message::binary(bytes)).await;
