@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use js_sys::{Function, JSON, Reflect, Uint8Array};
 use std::rc::Rc;
-use vivavoce::call::to_js;
+use vivavoce::call::{Call, to_js};
 use vivavoce::clock::now;
 use vivavoce::fault::Fault;
 use vivavoce::player::Player;
@@ -21,7 +21,8 @@ use vivavoce::socket::{Socket, SocketEvent};
 use vivavoce::timer::Timer;
 use vivavoce_session::client::{ClientEvent, ClientState, Who};
 use vivavoce_wire::message::{ToolState, Upstream};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{MessageChannel, MessagePort};
 
@@ -293,8 +294,116 @@ fn events_are_plain_objects_of_their_json() {
     }
 }
 
+#[wasm_bindgen_test]
+fn a_call_says_hello_and_tells_where_it_stands() {
+    let pretend = PretendSockets::install();
+    let (call, told) = call();
+    call.start();
+    assert_eq!(told(), r#"[{"type":"state","state":"connecting"}]"#);
+    pretend.run("socket.onopen({})");
+    assert!(pretend.log().contains(r#"send {\"type\":\"hello\""#), "{}", pretend.log());
+    pretend.run(READY);
+    assert!(told().contains(r#"{"type":"state","state":"listening"}"#), "{}", told());
+}
+
+#[wasm_bindgen_test]
+async fn a_call_carries_the_microphone() {
+    let pretend = PretendSockets::install();
+    let (call, _) = call();
+    let (near, far) = channel();
+    let back = Heard::default();
+    let far = Port::open(far, back.reader(|message| message.is("return")));
+    call.listen(near);
+    call.start();
+    pretend.run("socket.onopen({})");
+    pretend.run(READY);
+    let frame = about("frame", 0.0);
+    frame.set_pcm(&Uint8Array::from([5_u8; 640].as_slice()).buffer());
+    far.give(&frame).unwrap();
+    assert!(back.next().await);
+    assert!(pretend.log().ends_with(&format!("{}\"]", ",5".repeat(640))), "{}", pretend.log());
+}
+
+#[wasm_bindgen_test]
+async fn a_call_keeps_the_model_s_voice_until_there_is_a_player() {
+    let pretend = PretendSockets::install();
+    let (call, _) = call();
+    call.start();
+    pretend.run("socket.onopen({})");
+    pretend.run(READY);
+    pretend.run(r#"socket.onmessage({ data: '{"type":"turn","epoch":1,"state":"started","samples":0}' })"#);
+    pretend.run(
+        "socket.onmessage({ data: new Uint8Array([2,0,0,0, 1,0,0,0, 0,0,0,0, 0,0,0,0,0,0,0,0, 6,7]).buffer })",
+    );
+    let (near, far) = channel();
+    let orders = Heard::default();
+    let _far = Port::open(far, orders.reader(words));
+    call.play_to(near);
+    assert_eq!(orders.next().await, r#"{"type":"play","epoch":1,"position":0,"pcm":[6,7]}"#);
+}
+
+#[wasm_bindgen_test]
+fn a_freed_call_closes_its_socket() {
+    let pretend = PretendSockets::install();
+    let (call, told) = call();
+    call.start();
+    drop(call);
+    assert!(pretend.log().ends_with(r#""close 1000"]"#), "{}", pretend.log());
+    assert_eq!(told(), r#"[{"type":"state","state":"connecting"}]"#);
+}
+
+#[wasm_bindgen_test]
+fn a_line_that_takes_nothing_more_is_given_up() {
+    let pretend = PretendSockets::install();
+    let (call, told) = call();
+    call.start();
+    pretend.run("socket.onopen({})");
+    pretend.run(READY);
+    pretend.run("socket.bufferedAmount = 1 << 20");
+    call.say("anyone there?".into());
+    assert!(pretend.log().ends_with(r#""close 1000"]"#), "{}", pretend.log());
+    assert!(told().ends_with(r#"{"type":"state","state":"reconnecting"}]"#), "{}", told());
+}
+
+#[wasm_bindgen_test]
+fn a_listener_that_calls_back_is_served_afterwards() {
+    let pretend = PretendSockets::install();
+    let call = Rc::new(RefCell::new(None::<Call>));
+    let again = call.clone();
+    let tell = Closure::<dyn Fn(JsValue)>::new(move |_| {
+        if let Some(call) = again.borrow().as_ref() {
+            call.say("from within".into());
+        }
+    });
+    let own = Call::new(
+        "ws://proxy/ws".into(),
+        None,
+        None,
+        false,
+        tell.as_ref().unchecked_ref::<Function>().clone(),
+    );
+    *call.borrow_mut() = Some(own);
+    call.borrow().as_ref().unwrap().start();
+    pretend.run("socket.onopen({})");
+    pretend.run(READY);
+    assert!(pretend.log().contains("from within"), "{}", pretend.log());
+    call.borrow_mut().take();
+}
+
 /// Where nobody listens, on no machine's list of services.
 const NOBODY: &str = "ws://127.0.0.1:59999/ws";
+
+/// The proxy says in a pretend socket that it is ready.
+const READY: &str = r#"socket.onmessage({ data: '{"type":"ready","call":"c","upstream":"simulator",' +
+    '"model":"parrot","rate_hz":24000,"max_frame_bytes":65536}' })"#;
+
+/// A call, and a look at the events that it has told.
+fn call() -> (Call, impl Fn() -> String) {
+    let events = evaluate("globalThis.events = []; events");
+    let tell = Function::new_with_args("event", "events.push(event)");
+    let call = Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, tell);
+    (call, move || JSON::stringify(&events).unwrap().into())
+}
 
 /// What was heard, in order, for whoever waits for it.
 #[derive(Clone)]
@@ -374,6 +483,7 @@ impl PretendSockets {
         let real = evaluate("globalThis.WebSocket");
         evaluate(
             "globalThis.sockets = []; globalThis.WebSocket = class {
+                bufferedAmount = 0
                 constructor(url, protocol) { sockets.push(`open ${url} ${protocol}`); globalThis.socket = this }
                 send(data) { sockets.push(`send ${data}`) }
                 close(code) { sockets.push(`close ${code}`) }
