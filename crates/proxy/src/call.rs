@@ -116,6 +116,7 @@ impl Call {
         match heard {
             Heard::Text(text) => RelayInput::PhoneText(text),
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
+            Heard::Alive => RelayInput::PhoneAlive,
             Heard::Fault(trouble) => {
                 self.tell(trouble);
                 RelayInput::PhoneClosed

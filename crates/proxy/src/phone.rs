@@ -23,7 +23,6 @@ pub(crate) struct Phone {
     inbox: SplitStream<Socket>,
     outbox: Arc<Outbox>,
     writer: JoinHandle<SplitSink<Socket, Message>>,
-    heard_at: Instant,
     ping_at: Instant,
     /// How long it may leave everything unread.
     patience: Duration,
@@ -36,6 +35,8 @@ pub(crate) enum Heard {
     Text(String),
     /// A binary frame.
     Binary(Bytes),
+    /// A ping or a pong: somebody is there.
+    Alive,
     /// It broke the rules in a way that ends the conversation; it can still be told so.
     Fault(Trouble),
     /// It hung up, or the network did.
@@ -48,8 +49,7 @@ impl Phone {
         let (sink, inbox) = socket.split();
         let outbox = Arc::new(Outbox::default());
         let writer = tokio::spawn(write(sink, Arc::clone(&outbox)));
-        let now = Instant::now();
-        Self { inbox, outbox, writer, heard_at: now, ping_at: now + PING_EVERY, patience }
+        Self { inbox, outbox, writer, ping_at: Instant::now() + PING_EVERY, patience }
     }
 
     /// How a phone's socket is to be set up.
@@ -66,30 +66,18 @@ impl Phone {
     pub(crate) async fn next(&mut self) -> Heard {
         loop {
             let stuck_until = self.outbox.stuck_until(self.patience);
-            let dead_at = self.heard_at + DEAD_AFTER;
-            let wake_at = self.ping_at.min(dead_at).min(stuck_until.unwrap_or(dead_at));
+            let wake_at = stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at));
             tokio::select! {
                 biased;
-                message = self.inbox.next() => {
-                    self.heard_at = Instant::now();
-                    if let Some(heard) = understand(message) {
-                        return heard;
-                    }
-                }
-                () = sleep_until(wake_at) => {
-                    let now = Instant::now();
-                    if now >= dead_at {
-                        return Heard::Gone;
-                    }
-                    if stuck_until.is_some_and(|until| now >= until) {
-                        return Heard::Fault(self.too_slow());
-                    }
-                    if now >= self.ping_at {
-                        self.outbox.push(Frame::Ping);
-                        self.ping_at = now + PING_EVERY;
-                    }
-                }
+                message = self.inbox.next() => return understand(message),
+                () = sleep_until(wake_at) => {}
             }
+            let now = Instant::now();
+            if stuck_until.is_some_and(|until| now >= until) {
+                return Heard::Fault(self.too_slow());
+            }
+            self.outbox.push(Frame::Ping);
+            self.ping_at = now + PING_EVERY;
         }
     }
 
@@ -147,14 +135,14 @@ impl Phone {
     }
 }
 
-/// What a frame means for the call; none for those that only show that somebody is there.
-fn understand(message: Option<Result<Message, Error>>) -> Option<Heard> {
+/// What a frame means for the call.
+fn understand(message: Option<Result<Message, Error>>) -> Heard {
     match message {
-        Some(Ok(Message::Text(text))) => Some(Heard::Text(text.as_str().to_owned())),
-        Some(Ok(Message::Binary(bytes))) => Some(Heard::Binary(bytes)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
-        Some(Err(error)) => Some(trouble(&error).map_or(Heard::Gone, Heard::Fault)),
-        Some(Ok(Message::Close(_))) | None => Some(Heard::Gone),
+        Some(Ok(Message::Text(text))) => Heard::Text(text.as_str().to_owned()),
+        Some(Ok(Message::Binary(bytes))) => Heard::Binary(bytes),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Heard::Alive,
+        Some(Err(error)) => trouble(&error).map_or(Heard::Gone, Heard::Fault),
+        Some(Ok(Message::Close(_))) | None => Heard::Gone,
     }
 }
 
@@ -215,11 +203,22 @@ async fn hear_out(mut raw: Raw) {
 /// Often enough for the shortest idle timeouts of mobile networks and of load balancers.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
-/// Three pings without an answer.
-const DEAD_AFTER: Duration = Duration::from_secs(45);
-
 /// A phone that reads takes its last words within this.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A client that behaves answers our goodbye within a round trip.
 const LINGER: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_socket_s_own_frames_as_signs_of_life() {
+        for message in [Message::Ping(Bytes::new()), Message::Pong(Bytes::from_static(b"mine"))] {
+            assert!(matches!(understand(Some(Ok(message))), Heard::Alive));
+        }
+        assert!(matches!(understand(Some(Ok(Message::Close(None)))), Heard::Gone));
+        assert!(matches!(understand(None), Heard::Gone));
+    }
+}

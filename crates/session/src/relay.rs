@@ -116,6 +116,7 @@ impl Relay {
             RelayInput::PhoneOpen => self.phone_open(now),
             RelayInput::PhoneText(text) => self.phone_text(&text, now),
             RelayInput::PhoneBinary(bytes) => self.phone_binary(&bytes, now),
+            RelayInput::PhoneAlive => self.sign_of_life(now),
             RelayInput::PhoneClosed => self.phone_closed(),
             RelayInput::Admission(verdict) => self.admission(verdict, now),
             RelayInput::ServiceOpen => self.service_open(now),

@@ -37,6 +37,8 @@ pub enum RelayInput {
     PhoneText(String),
     /// A binary frame from the phone.
     PhoneBinary(Bytes),
+    /// A ping or a pong of the WebSocket's own from the phone: somebody is there.
+    PhoneAlive,
     /// The phone's socket is gone.
     PhoneClosed,
     /// The guard's verdict on a hello that was put to it by [`RelayOutput::Admit`].

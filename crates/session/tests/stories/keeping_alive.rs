@@ -2,6 +2,7 @@
 
 use crate::pair::{Pair, ms};
 use std::time::Duration;
+use vivavoce_session::RelayInput;
 use vivavoce_session::client::ClientState;
 use vivavoce_wire::message::{FromClient, FromProxy};
 
@@ -14,6 +15,23 @@ fn a_quiet_call_is_asked_for_signs_of_life_and_lives() {
     assert!((35..=40).contains(&pings), "{pings}");
     assert_eq!(pair.relays, 1);
     assert_eq!(pair.states().last(), Some(&ClientState::Listening));
+}
+
+#[test]
+fn frames_of_the_socket_s_own_are_signs_of_life() {
+    let mut pair = Pair::talking();
+    pair.closes_the_microphone();
+    pair.network.is_black_hole = true;
+    pair.network.is_reachable = false;
+    let died_at = pair.now;
+    for _ in 0..20 {
+        pair.relay_hears(RelayInput::PhoneAlive);
+        pair.pass(ms(29_000));
+    }
+    assert!(
+        !pair.told.iter().any(|(at, message)| *at > died_at && matches!(message, FromProxy::Ping { .. }))
+    );
+    assert_eq!(pair.service.closed_at, None);
 }
 
 #[test]

@@ -278,6 +278,7 @@ fn relay_inputs() -> impl Strategy<Value = RelayInput> {
         20 => service_messages().prop_map(|message| {
             RelayInput::Service(Box::new(ServerMessage::decode(message.to_string().as_bytes()).unwrap()))
         }),
+        2 => Just(RelayInput::PhoneAlive),
         8 => Just(RelayInput::ServiceOpen),
         6 => prop_oneof![4 => Just(Ok(())), 1 => troubles().prop_map(Err)].prop_map(RelayInput::Admission),
         6 => Just(RelayInput::Timeout),
