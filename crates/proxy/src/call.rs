@@ -84,11 +84,7 @@ impl Call {
                 RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
                 RelayOutput::CloseService => self.hang_up(),
                 RelayOutput::ToPhone(message) => self.phone.send(&message),
-                RelayOutput::ToPhoneAudio(bytes) => {
-                    if let Err(trouble) = self.phone.send_audio(bytes) {
-                        self.drop_phone(trouble);
-                    }
-                }
+                RelayOutput::ToPhoneAudio(bytes) => self.phone.send_audio(bytes),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
                     self.phone.send_close(code, &reason);

@@ -65,19 +65,21 @@ impl Phone {
     /// Waits for the next thing from the phone; may be dropped and called again without a loss.
     pub(crate) async fn next(&mut self) -> Heard {
         loop {
-            let stuck_until = self.outbox.stuck_until(self.patience);
+            // First, or one who only ever talks would never be told.
+            let (now, stuck_until) = (Instant::now(), self.outbox.stuck_until(self.patience));
+            if stuck_until.is_some_and(|until| now >= until) || self.outbox.is_overfull() {
+                return Heard::Fault(self.too_slow());
+            }
+            if now >= self.ping_at {
+                self.outbox.push(Frame::Ping);
+                self.ping_at = now + PING_EVERY;
+            }
             let wake_at = stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at));
             tokio::select! {
                 biased;
                 message = self.inbox.next() => return understand(message),
                 () = sleep_until(wake_at) => {}
             }
-            let now = Instant::now();
-            if stuck_until.is_some_and(|until| now >= until) {
-                return Heard::Fault(self.too_slow());
-            }
-            self.outbox.push(Frame::Ping);
-            self.ping_at = now + PING_EVERY;
         }
     }
 
@@ -90,13 +92,9 @@ impl Phone {
     }
 
     /// Sends an encoded audio frame.
-    ///
-    /// # Errors
-    /// So much is unread that this phone is not reading at all.
-    pub(crate) fn send_audio(&self, bytes: Bytes) -> Result<(), Trouble> {
+    pub(crate) fn send_audio(&self, bytes: Bytes) {
         let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
         self.outbox.push(Frame::Audio { epoch, bytes });
-        if self.outbox.is_overfull() { Err(self.too_slow()) } else { Ok(()) }
     }
 
     /// Says goodbye after everything that waits.

@@ -197,14 +197,7 @@ async fn a_phone_that_reads_nothing_is_let_go() {
         let gone = gone.clone();
         async move {
             let _setup = socket.next().await;
-            let sound = [0_u8; 48_000];
-            let part =
-                vivavoce_gemini::Part::inline_data(vivavoce_gemini::Blob::pcm(24_000, sound.to_vec().into()));
-            let turn = vivavoce_gemini::Content { parts: vec![part], ..Default::default() };
-            let content = vivavoce_gemini::ServerContent { model_turn: Some(turn), ..Default::default() };
-            let message =
-                vivavoce_gemini::ServerMessage { server_content: Some(content), ..Default::default() };
-            let flood = Message::binary(message.encode());
+            let flood = Message::binary(speech(48_000));
             let _ = socket.send(Message::text(r#"{"setupComplete":{}}"#)).await;
             while socket.send(flood.clone()).await.is_ok() {}
             let _ = gone.send(()).await;
@@ -219,6 +212,37 @@ async fn a_phone_that_reads_nothing_is_let_go() {
     let phone = Phone::introduced(&proxy).await;
     patiently(was_let_go.recv()).await;
     drop(phone);
+}
+
+#[tokio::test]
+async fn a_phone_that_only_ever_asks_is_let_go() {
+    let upstream = simulator(QUICK).await;
+    let impatient = |config: &mut vivavoce_proxy::config::Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        config.limits.unread = Duration::from_millis(300);
+    };
+    let proxy = Proxy::with(impatient, None).await;
+    let mut phone = Phone::introduced(&proxy).await;
+    patiently(async { while phone.try_say(r#"{"type":"ping","id":1}"#).await {} }).await;
+}
+
+#[tokio::test]
+async fn a_message_of_several_megabytes_is_heard_to_its_end() {
+    let seconds = 120;
+    let upstream = service(move |mut socket| async move {
+        let _setup = socket.next().await;
+        let _ = socket.send(Message::text(r#"{"setupComplete":{}}"#)).await;
+        let _ = socket.send(Message::binary(speech(seconds * 48_000))).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    })
+    .await;
+    let proxy = Proxy::to(upstream).await;
+    let mut phone = Phone::introduced(&proxy).await;
+    let mut frame = phone.wait_audio().await;
+    for _ in 1..seconds {
+        frame = phone.wait_audio().await;
+    }
+    assert_eq!(frame.position + frame.samples(), seconds as u64 * 24_000);
 }
 
 #[tokio::test]
@@ -284,6 +308,14 @@ async fn closing(code: u16, reason: &'static str) -> std::net::SocketAddr {
         while let Some(Ok(_)) = socket.next().await {}
     })
     .await
+}
+
+/// What the service says when it says that many bytes of sound.
+fn speech(bytes: usize) -> String {
+    let part = vivavoce_gemini::Part::inline_data(vivavoce_gemini::Blob::pcm(24_000, vec![0; bytes].into()));
+    let turn = vivavoce_gemini::Content { parts: vec![part], ..Default::default() };
+    let content = vivavoce_gemini::ServerContent { model_turn: Some(turn), ..Default::default() };
+    vivavoce_gemini::ServerMessage { server_content: Some(content), ..Default::default() }.encode()
 }
 
 async fn http(proxy: &Proxy, request: &str) -> String {

@@ -110,6 +110,11 @@ impl Phone {
         self.socket.send(Message::text(json)).await.unwrap();
     }
 
+    /// Sends a message; says whether that went well.
+    pub(crate) async fn try_say(&mut self, json: &str) -> bool {
+        self.socket.send(Message::text(json)).await.is_ok()
+    }
+
     pub(crate) async fn send(&mut self, bytes: Vec<u8>) {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
