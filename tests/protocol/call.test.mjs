@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { compare } from '../sound/comparison.mjs'
+import { until } from '../sound/fact.mjs'
 import { lowPass, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { House } from '../stories/house.mjs'
@@ -62,6 +63,7 @@ test('changes no bit that need not be changed, and little at other rates', { tim
     await caller.speak(said, 4)
     caller.say({ type: 'bye' })
     await caller.end()
+    await until('the simulator wrote it down', () => own.heard(session).samples.length > 0)
     // Where the filter ends, above 7 kHz, it is nobody's promise to keep the sound as it was.
     const [there, here] = [resample(said, 16000), own.heard(session).samples].map(samples => lowPass(samples, 7000, 16000))
     const { snr_db } = compare(there, here, 16000)
