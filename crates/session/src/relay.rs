@@ -42,6 +42,8 @@ pub struct Relay {
     muted: bool,
     /// Whether the service was sent audio since the stream's last end.
     is_streaming: bool,
+    /// Samples of silence that the service has yet to hear before it takes the user's turn as finished.
+    silence_owed: usize,
     /// Whether a socket to the service was asked for and not closed since.
     has_service: bool,
     turns: Turns,
@@ -96,6 +98,7 @@ impl Relay {
             early: Early::default(),
             muted: false,
             is_streaming: false,
+            silence_owed: 0,
             has_service: false,
             turns: Turns::default(),
             ledger: Ledger::default(),
@@ -552,8 +555,20 @@ impl Relay {
     // ---- Words.
 
     fn send_audio(&mut self, pcm: Bytes) {
+        let samples = pcm.len() / 2;
+        self.silence_owed = if pcm.iter().all(|byte| *byte == 0) {
+            self.silence_owed.saturating_sub(samples)
+        } else {
+            self.turn_end_samples().min(self.silence_owed + samples * SILENCE_PER_SOUND)
+        };
         self.is_streaming = true;
         self.queue.push_back(RelayOutput::Uplink { pcm, rate_hz: self.rate_hz });
+    }
+
+    /// The silence that ends a turn for certain.
+    fn turn_end_samples(&self) -> usize {
+        let silence = (self.config.silence_duration + SILENCE_MARGIN).min(LONGEST_SILENCE);
+        silence.as_millis() as usize * self.rate_hz as usize / 1000
     }
 
     fn send_text(&mut self, text: String) {
@@ -561,8 +576,8 @@ impl Relay {
         self.send_service(service::text(text));
     }
 
-    /// Closes the user's turn. The stream's end alone closes none on some models, so silence goes first; the
-    /// service counts it in samples, not on a clock, and so it is sent at once.
+    /// Closes the user's turn. The stream's end alone closes none on some models, so what silence is owed goes first;
+    /// the service counts it in samples, not on a clock, and so it is sent at once.
     fn end_stream(&mut self) {
         if self.client_marks_speech() {
             return self.phone_marks(false);
@@ -571,9 +586,11 @@ impl Relay {
             return;
         }
         let piece = Bytes::from(vec![0; self.rate_hz as usize / 10 * 2]);
-        let tenths = (self.config.silence_duration + SILENCE_MARGIN).as_millis().div_ceil(100);
-        for _ in 0..tenths.min(MOST_SILENT_TENTHS) {
-            self.queue.push_back(RelayOutput::Uplink { pcm: piece.clone(), rate_hz: self.rate_hz });
+        let mut left_bytes = core::mem::take(&mut self.silence_owed) * 2;
+        while left_bytes > 0 {
+            let pcm = piece.slice(..left_bytes.min(piece.len()));
+            left_bytes -= pcm.len();
+            self.queue.push_back(RelayOutput::Uplink { pcm, rate_hz: self.rate_hz });
         }
         self.send_service(service::stream_end());
     }
@@ -609,8 +626,11 @@ const MOST_REASON_BYTES: usize = 123;
 const MOST_HELLO_BYTES: usize = 4 * 1024;
 /// Beyond the service's own silence duration, so that its turn ends for certain (`gemini-live-protocol.md` §4.5).
 const SILENCE_MARGIN: Duration = Duration::from_millis(300);
-/// Half a minute: longer than any silence that ends a turn.
-const MOST_SILENT_TENTHS: u128 = 300;
+/// Longer than any silence that ends a turn.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+/// Sound is owed this many times its length in silence, up to what ends a turn: 50 ms, shorter than any word, are
+/// owed all of it, and a crumb does not make the proxy send a second.
+const SILENCE_PER_SOUND: usize = 20;
 /// Twice what a client waits before it asks by itself.
 const PHONE_QUIET: Duration = Duration::from_secs(30);
 /// Longer than a phone takes from one network to the next.

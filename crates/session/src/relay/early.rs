@@ -37,12 +37,16 @@ impl Early {
         self.trim();
     }
 
-    /// Keeps the end of the sound so far.
+    /// Keeps the end of the sound so far; of too many, the oldest gives way.
     pub(super) fn keep_end(&mut self) {
-        if self.items.back() != Some(&Kept::End) {
-            self.items.push_back(Kept::End);
-            self.trim();
+        if self.items.back() == Some(&Kept::End) {
+            return;
         }
+        if self.items.iter().filter(|kept| **kept == Kept::End).count() >= MOST_ENDS {
+            self.items.iter().position(|kept| *kept == Kept::End).map(|oldest| self.items.remove(oldest));
+        }
+        self.items.push_back(Kept::End);
+        self.trim();
     }
 
     /// Keeps text; says whether there was room.
@@ -82,6 +86,8 @@ impl Early {
 const MOST_SECONDS: usize = 30;
 /// Half a minute in frames of 10 ms, and some text.
 const MOST_ITEMS: usize = 4_096;
+/// More is not said and ended again within the time to readiness.
+const MOST_ENDS: usize = 16;
 /// As much as one frame may hold.
 const MOST_TEXT_BYTES: usize = 64 * 1024;
 /// Makes short texts count for the room that they take.
@@ -113,6 +119,7 @@ mod tests {
             early.keep_end();
         }
         assert!(early.items.len() <= MOST_ITEMS);
+        assert_eq!(early.items.iter().filter(|kept| **kept == Kept::End).count(), MOST_ENDS);
         let texts = (0..10_000).take_while(|_| early.keep_text("a".into())).count();
         assert!(texts < 1_100, "{texts}");
     }

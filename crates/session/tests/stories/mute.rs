@@ -110,6 +110,43 @@ fn the_end_of_a_file_is_said_and_more_may_follow() {
 }
 
 #[test]
+fn silence_that_was_sent_is_not_sent_again() {
+    let mut pair = Pair::talking();
+    pair.opens_the_microphone(1_000);
+    pair.pass(ms(500));
+    let before = pair.service.samples_of(0);
+    pair.opens_the_microphone(0);
+    pair.pass(ms(600));
+    pair.closes_the_microphone();
+    pair.does(ClientInput::MicrophoneEnd);
+    pair.pass(ms(200));
+    assert_eq!(pair.service.samples_of(0) - before, 16_000);
+    assert_eq!(pair.service.stream_ends(), 1);
+}
+
+#[test]
+fn a_crumb_of_sound_is_not_worth_a_second_of_silence() {
+    let mut pair = Pair::talking();
+    pair.closes_the_microphone();
+    pair.pass(ms(100));
+    let before = pair.service.samples_of(0);
+    let frame = AudioFrame {
+        kind: vivavoce_wire::Kind::Microphone,
+        codec: vivavoce_wire::Codec::Pcm,
+        epoch: 0,
+        sequence: 0,
+        position: 0,
+        payload: frame_of(9, 1),
+    };
+    for _ in 0..100 {
+        pair.relay_hears(RelayInput::PhoneBinary(frame.encode()));
+        pair.relay_hears(RelayInput::PhoneText(FromClient::AudioEnd.encode()));
+    }
+    let silence = pair.service.samples_of(0) - before;
+    assert!((1..=16_000 + 100 * 20).contains(&silence), "{silence}");
+}
+
+#[test]
 fn where_the_client_marks_speech_the_mark_is_set_and_no_stream_is_ended() {
     let mut pair = Pair::new();
     let detection = AutomaticActivityDetection { disabled: true, ..AutomaticActivityDetection::default() };
