@@ -191,7 +191,7 @@ impl Relay {
         match (self.phase, message) {
             (Phase::Fresh | Phase::Hello { .. }, FromClient::Hello(hello)) => self.hello(hello, now),
             (Phase::Fresh | Phase::Hello { .. }, _) => self.out_of_order("The first message must be hello."),
-            (_, message) => self.phone_says(message),
+            (_, message) => self.phone_says(message, now),
         }
     }
 
@@ -209,10 +209,10 @@ impl Relay {
         self.queue.push_back(RelayOutput::Admit(Box::new(hello)));
     }
 
-    fn phone_says(&mut self, message: FromClient) {
+    fn phone_says(&mut self, message: FromClient, now: Moment) {
         match message {
             FromClient::Hello(_) => self.out_of_order("hello is said once on a connection."),
-            FromClient::Text { text } => self.phone_typed(text),
+            FromClient::Text { text } => self.phone_typed(text, now),
             FromClient::Mute { muted } => self.phone_mutes(muted),
             FromClient::Activity { speaking } => self.phone_marks(speaking),
             FromClient::AudioEnd => self.phone_audio_ends(),
@@ -225,12 +225,12 @@ impl Relay {
         }
     }
 
-    fn phone_typed(&mut self, text: String) {
+    fn phone_typed(&mut self, text: String, now: Moment) {
         if text.trim().is_empty() {
             return;
         }
         if self.phase == Phase::Talking {
-            self.send_text(text);
+            self.send_text(text, now);
         } else if !self.early.keep_text(text) {
             let message = "Too much text before the call is ready: wait for ready.";
             self.fail(Trouble::new(Code::Limited, message));
@@ -334,7 +334,10 @@ impl Relay {
     /// Takes a message of the service. It may hold any number of fields, and each is looked at.
     fn service(&mut self, message: &ServerMessage, now: Moment) {
         if message.setup_complete.is_some() && matches!(self.phase, Phase::SettingUp { .. }) {
-            self.begin_to_talk();
+            self.begin_to_talk(now);
+        }
+        if let (Phase::SettingUp { .. }, Some(error)) = (self.phase, &message.error) {
+            return self.fail(verdict::judge_error(&error.message));
         }
         if self.phase != Phase::Talking {
             return;
@@ -355,7 +358,7 @@ impl Relay {
     }
 
     /// The service listens: first what the phone said meanwhile, then the word that it does.
-    fn begin_to_talk(&mut self) {
+    fn begin_to_talk(&mut self, now: Moment) {
         self.phase = Phase::Talking;
         if self.phone_hears_speech && self.client_marks_speech() {
             self.send_service(service::activity(true));
@@ -367,7 +370,7 @@ impl Relay {
                 Kept::End => self.end_stream(),
                 Kept::Text(text) => {
                     greets = false;
-                    self.send_text(text);
+                    self.send_text(text, now);
                 }
             }
         }
@@ -379,7 +382,7 @@ impl Relay {
             max_frame_bytes: self.config.max_frame_bytes,
         }));
         if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
-            self.send_text(greeting);
+            self.send_text(greeting, now);
         }
     }
 
@@ -390,7 +393,7 @@ impl Relay {
             self.tell(words);
         }
         if let Some(piece) = &content.input_transcription {
-            self.user_spoke(piece);
+            self.user_spoke(piece, now);
         }
         // What an interrupted message still holds of the model's voice and words is of the turn that was cut.
         if !content.interrupted {
@@ -407,16 +410,21 @@ impl Relay {
             let reason = content.turn_complete_reason.as_ref().map(|reason| reason.as_str().into());
             let words = self.turns.complete(reason);
             self.tell(words);
-            self.echo.forget();
+            let text = self.echo.forget();
+            self.show_user(text, false);
         }
     }
 
-    fn user_spoke(&mut self, piece: &Transcription) {
-        let (text, done) = (piece.text.clone(), piece.finished);
-        if self.echo.swallows(&text) || (text.is_empty() && !done) {
-            return;
+    fn user_spoke(&mut self, piece: &Transcription, now: Moment) {
+        let text = self.echo.hear(&piece.text, now);
+        let done = piece.finished && (!text.is_empty() || piece.text.is_empty());
+        self.show_user(text, done);
+    }
+
+    fn show_user(&mut self, text: String, done: bool) {
+        if !text.is_empty() || done {
+            self.say(FromProxy::UserTranscript { text, done });
         }
-        self.say(FromProxy::UserTranscript { text, done });
     }
 
     /// Brings every call of a message to an end: taken back if the service says so, refused for want of a tool else.
@@ -571,8 +579,8 @@ impl Relay {
         silence.as_millis() as usize * self.rate_hz as usize / 1000
     }
 
-    fn send_text(&mut self, text: String) {
-        self.echo.expect(&text);
+    fn send_text(&mut self, text: String, now: Moment) {
+        self.echo.expect(&text, now);
         self.send_service(service::text(text));
     }
 

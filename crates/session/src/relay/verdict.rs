@@ -15,6 +15,13 @@ pub(super) fn judge(code: u16, reason: &str) -> Trouble {
     row.map_or_else(|| of_code(code), |row| row.trouble(reason))
 }
 
+/// Reads an error that the service said in place of closing its socket with it.
+pub(super) fn judge_error(message: &str) -> Trouble {
+    let mut rows = TABLE.iter().filter(|row| !row.prefix.is_empty());
+    let row = rows.find(|row| begins(message, row.prefix));
+    row.map_or_else(|| FAILED.trouble(""), |row| row.trouble(message))
+}
+
 /// The service's socket did not open in time.
 pub(super) fn never_opened() -> Trouble {
     UNREACHABLE.trouble("")
@@ -249,6 +256,19 @@ mod tests {
         let setup = judge(1007, "Invalid JSON payload received: key=AIzaSyNotARealKey\n at 'setup'");
         assert!(setup.message.contains("at 'setup'"));
         assert!(!setup.message.contains("AIza"));
+    }
+
+    #[test]
+    fn reads_errors_that_come_as_messages() {
+        for (message, expected) in [
+            ("API key not valid. Please pass a valid API key.", Code::ServiceKey),
+            ("You exceeded your current quota", Code::ServiceQuota),
+            ("models/gemini-1 is not found", Code::ServiceSetup),
+            ("Something else", Code::ServiceFailed),
+            ("", Code::ServiceFailed),
+        ] {
+            assert_eq!(judge_error(message).code, expected, "{message}");
+        }
     }
 
     #[test]

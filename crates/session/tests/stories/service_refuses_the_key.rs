@@ -55,3 +55,15 @@ fn a_used_up_quota_says_when_to_come_back() {
     let error = error.unwrap();
     assert_eq!((error.code, error.retry_after_ms), (Code::ServiceQuota, Some(60_000)));
 }
+
+#[test]
+fn a_refusal_that_comes_as_a_message_is_one() {
+    let mut pair = Pair::new();
+    pair.service.is_mute = true;
+    pair.does(ClientInput::Start);
+    pair.until("set up", |pair| !pair.service.heard.is_empty());
+    let refusal = serde_json::json!({"error": {"code": 401, "message": "API key not valid."}});
+    pair.service_says(&refusal);
+    pair.until("ended", |pair| pair.ended().is_some());
+    assert_eq!(pair.errors()[0].0, "service_key");
+}
