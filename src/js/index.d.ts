@@ -74,25 +74,52 @@ export class VivaVoce extends EventTarget {
   ): void
 }
 
-/** `<viva-voce url="…">`: a spoken conversation as one screen. It dispatches the events of its call, and
- * `wanted` when it is tapped before it has a `url`. */
+/** The events of the element: those of its call, those of any element, and `wanted`. */
+export type VivaVoceElementEventMap = Omit<HTMLElementEventMap, keyof VivaVoceEvents> & {
+  [K in keyof VivaVoceEvents]: CustomEvent<VivaVoceEvents[K]>
+} & {
+  /** A call waits for a `url`: set it, or say with `complain` why there is none. */
+  wanted: CustomEvent<null>
+}
+
+/** `<viva-voce url="…">`: a spoken conversation as one screen. */
 export class VivaVoceElement extends HTMLElement {
   /** Makes the element known to the page. */
   static define(name?: string): void
-  /** Further options for each call. */
+  /** Further options of the call; set them before the element is connected. */
   options: Partial<VivaVoceOptions>
-  /** The proxy's socket. */
+  /** The proxy's socket; null takes it away. */
   url: string | null
-  /** The call beneath, once there was one. */
+  /** The call beneath, while the element is part of a page. */
   readonly call: VivaVoce | undefined
   /** Whether a call is on, or on its way. */
   readonly isLive: boolean
-  /** Calls; see {@link VivaVoce.start}. */
+  /** Calls, unless a call is on or the element is no part of a page; see {@link VivaVoce.start}. */
   start(): void
   /** Hangs up. */
   stop(): void
   /** Shows what went wrong; an empty code clears it. */
   complain(code: string, message?: string): void
+  addEventListener<K extends keyof VivaVoceElementEventMap>(
+    type: K,
+    listener: (this: VivaVoceElement, event: VivaVoceElementEventMap[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  removeEventListener<K extends keyof VivaVoceElementEventMap>(
+    type: K,
+    listener: (this: VivaVoceElement, event: VivaVoceElementEventMap[K]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | EventListenerOptions,
+  ): void
 }
 
 declare global {
