@@ -1,4 +1,5 @@
 import { VivaVoceElement } from '../src/js/element.js'
+import { Trouble } from '../src/js/trouble.js'
 import { Telegram } from './telegram.js'
 
 VivaVoceElement.define()
@@ -33,7 +34,7 @@ async function configure() {
   try {
     const answer = await fetch('config.json', { cache: 'no-cache' })
     if (!answer.ok) throw new Error(`config.json: ${answer.status}`)
-    const { url, upstream, model } = await answer.json()
+    const { url, upstream, model } = await answer.json() ?? {}
     if (upstream) screen.setAttribute('upstream', upstream)
     if (model) screen.setAttribute('model', model)
     if (typeof url !== 'string' || !url) throw new Error('config.json: expected a url')
@@ -41,6 +42,8 @@ async function configure() {
   } catch (error) {
     console.error(error)
     if (screen.isLive) screen.stop()
-    screen.complain('config_missing')
+    // Nothing was answered at all: it is the connection, not the config.
+    if (error instanceof TypeError) screen.complain('download_failed', new Trouble('download_failed').message)
+    else screen.complain('config_missing')
   }
 }
