@@ -27,10 +27,15 @@ export function themeVariables(params) {
   return Object.fromEntries(colours.map(([key, value]) => [`--tg-theme-${key.replaceAll('_', '-')}`, value]))
 }
 
-/** Whether `colour` (`#rrggbb`) is dark, by the brightness that the eye gives it. */
+/** Whether `colour` (`#rrggbb`) is dark: white reads better on it than black. */
 export function isDark(colour) {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))
-  return Math.hypot(red * 0.547, green * 0.766, blue * 0.338) < 120
+  return contrast(colour, WHITE) > contrast(colour, BLACK)
+}
+
+/** The colour of words on `ground`: the theme's own `wish` where that can be read (WCAG's 4.5 to 1), else black or white. */
+export function inkOn(ground, wish = ground) {
+  if (contrast(ground, wish) >= 4.5) return wish
+  return isDark(ground) ? WHITE : BLACK
 }
 
 /**
@@ -123,6 +128,8 @@ export class Telegram {
   #dress(params) {
     const variables = themeVariables(params)
     if (!Object.keys(variables).length) return
+    const button = variables[BUTTON]
+    if (button) variables[LABEL] = inkOn(button, variables[LABEL])
     for (const name of Object.keys(this.#theme ?? {})) this.#set(name, '')
     this.#theme = variables
     for (const [name, value] of Object.entries(variables)) this.#set(name, value)
@@ -154,6 +161,24 @@ export class Telegram {
     this.#window.document.documentElement.style.setProperty(name, value)
   }
 }
+
+/** How far two colours are apart, from 1 to 21, after WCAG 2. */
+function contrast(one, other) {
+  const [dark, bright] = [one, other].map(luminance).sort((a, b) => a - b)
+  return (bright + 0.05) / (dark + 0.05)
+}
+
+function luminance(colour) {
+  return [0.2126, 0.7152, 0.0722].reduce((sum, weight, at) => {
+    const share = parseInt(colour.slice(at * 2 + 1, at * 2 + 3), 16) / 255
+    return sum + weight * (share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4)
+  }, 0)
+}
+
+const WHITE = '#ffffff'
+const BLACK = '#000000'
+const BUTTON = '--tg-theme-button-color'
+const LABEL = '--tg-theme-button-text-color'
 
 /** The value of a JSON text, or nothing. */
 function parse(text) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import vm from 'node:vm'
-import { Telegram, atLeast, isDark, launchParams, themeVariables } from '../../www/telegram.js'
+import { Telegram, atLeast, inkOn, isDark, launchParams, themeVariables } from '../../www/telegram.js'
 
 const INIT = 'user=%7B%22first_name%22%3A%22A%20%2B%20B%22%7D&auth_date=1&hash=ab'
 const FRAGMENT = `tgWebAppData=${encodeURIComponent(INIT)}&tgWebAppVersion=7.10&tgWebAppThemeParams=${encodeURIComponent('{"bg_color":"#17212b"}')}`
@@ -29,6 +30,17 @@ test('knows_dark_from_light', () => {
   for (const [colour, expected] of [['#17212b', true], ['#ffffff', false], ['#efeff4', false], ['#000000', true], ['#1c1c1d', true]]) {
     assert.equal(isDark(colour), expected, colour)
   }
+})
+
+test('keeps_the_words_of_a_button_unless_they_cannot_be_read', () => {
+  for (const [ground, wish, expected] of [
+    ['#1d4f91', '#ffffff', '#ffffff'], ['#5288c1', '#ffffff', '#000000'], ['#2c2c2e', '#3a3a3c', '#ffffff'], ['#ffd60a', undefined, '#000000'], ['#767676', '#FFFFFF', '#FFFFFF'],
+  ]) assert.equal(inkOn(ground, wish), expected, `${wish} on ${ground}`)
+})
+
+test('can_say_in_any_browser_that_it_is_too_old', () => {
+  const { parse } = createRequire(createRequire(import.meta.url).resolve('webpack'))('acorn')
+  parse(early, { ecmaVersion: 5 })
 })
 
 test('takes_the_fragment_out_of_the_address_and_survives_a_reload', () => {
@@ -136,7 +148,7 @@ function pretendWindow({ hash, kept = {}, parent }) {
     getItem: (key) => kept[key] ?? null,
     setItem: (key, value) => { kept[key] = value },
   }
-  host.addEventListener = (type, hear) => { host.hear = hear }
+  host.addEventListener = (type, hear) => { if (type === 'message') host.hear = hear }
   host.document = { documentElement: { style: { setProperty: (name, value) => { host.variables[name] = value } } } }
   host.TelegramWebviewProxy = { postEvent: (type, data) => host.sent.push([type, data]) }
   return host
