@@ -9,8 +9,8 @@ export const STYLE = `
   --accent: var(--tg-theme-button-color, #bf3b1f);
   --on-accent: var(--tg-theme-button-text-color, #fffaf5);
   --danger: var(--tg-theme-destructive-text-color, #a3201a);
-  --serif: ui-serif, 'New York', 'Iowan Old Style', Charter, 'Noto Serif', 'Source Serif 4', Cambria, Georgia, 'DejaVu Serif', serif;
-  --sans: -apple-system, 'Segoe UI', Roboto, 'Noto Sans', Inter, Cantarell, 'DejaVu Sans', system-ui, sans-serif;
+  --serif: ui-serif, 'Iowan Old Style', Charter, 'Noto Serif', Cambria, Georgia, serif;
+  --sans: -apple-system, 'Segoe UI', Roboto, 'Noto Sans', system-ui, sans-serif;
   --soft: color-mix(in srgb, var(--ink) 70%, var(--paper));
   --line: color-mix(in srgb, var(--ink) 16%, var(--paper));
   --top: calc(env(safe-area-inset-top, 0px) + var(--tg-safe-area-inset-top, 0px) + var(--tg-content-safe-area-inset-top, 0px));
@@ -53,7 +53,7 @@ main { flex: 1; display: flex; flex-direction: column; min-height: 0 }
 canvas { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none }
 .talk { position: absolute; inset: 0; margin: auto; display: flex; flex-direction: column; align-items: center; justify-content: center; gap: .1rem;
   width: 36%; height: 36%; min-width: 5.5rem; min-height: 5.5rem; border-radius: 50%; background: var(--accent); color: var(--on-accent);
-  font-size: .9375rem; font-weight: 500; letter-spacing: .01em; line-height: 1.2; transition: background .3s, color .3s, transform .15s }
+  font-size: .9375rem; font-weight: 500; line-height: 1.2; transition: background .3s, color .3s, transform .15s }
 .talk svg { width: 1.75rem; height: 1.75rem }
 .talk:active { transform: scale(.96) }
 .live .talk { background: var(--ink); color: var(--paper) }
@@ -83,7 +83,7 @@ li span { animation: appear .45s both }
 .desk button { display: grid; place-items: center; flex: none; width: 3rem; height: 3rem; border-radius: 50% }
 .mute { border: 1px solid var(--line) }
 .mute[aria-pressed=true] { background: var(--ink); color: var(--paper); border-color: var(--ink) }
-.slash, .mute[aria-pressed=true] .sound { display: none }
+.slash { display: none }
 .mute[aria-pressed=true] .slash { display: inline }
 .field { flex: 1; display: flex; min-width: 0; border: 1px solid var(--line); border-radius: 1.5rem }
 .field:focus-within { border-color: var(--ink); box-shadow: 0 0 0 1px var(--ink) }
