@@ -17,7 +17,7 @@ export class VivaVoceElement extends HTMLElement {
   static observedAttributes = ['url', 'upstream', 'model']
 
   /** Further options of the call (`ticket`, `audio`, `greeting`, `client`, `platform`), to be set before the element is connected. */
-  options = {}
+  options = this.options ?? {}
 
   #call
   #state = 'idle'
@@ -54,6 +54,7 @@ export class VivaVoceElement extends HTMLElement {
     })
     this.#figure = new Figure(this.#parts.figure)
     this.#wire()
+    this.#adopt()
   }
 
   connectedCallback() {
@@ -81,7 +82,8 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   set url(url) {
-    this.setAttribute('url', url)
+    if (url) this.setAttribute('url', url)
+    else this.removeAttribute('url')
   }
 
   /** The call beneath, while the element is part of a page. */
@@ -94,8 +96,12 @@ export class VivaVoceElement extends HTMLElement {
     return this.#state !== 'idle'
   }
 
-  /** Calls. Must run inside the handler of a tap or a key, without anything awaited before. */
+  /**
+   * Calls, unless a call is on or the element is no part of a page. Must run inside the handler of a tap or a key,
+   * without anything awaited before.
+   */
   start() {
+    if (this.isLive || !this.#call) return
     this.complain('')
     this.#isOver = false
     this.#isDeaf = false
@@ -106,7 +112,7 @@ export class VivaVoceElement extends HTMLElement {
 
   /** Hangs up. */
   stop() {
-    this.#call.stop()
+    this.#call?.stop()
   }
 
   /** Shows what went wrong: `message`, else what the screen itself has to say of `code`; nothing clears it. */
@@ -115,6 +121,14 @@ export class VivaVoceElement extends HTMLElement {
     this.#trouble = code
     this.#parts.trouble.textContent = code ? message || trouble[code] || trouble.unknown : ''
     this.#parts.alert.hidden = !code
+  }
+
+  /** What was set before the page knew the element would hide the setter. */
+  #adopt() {
+    if (!this.hasOwnProperty('url')) return
+    const { url } = this
+    delete this.url
+    this.url = url
   }
 
   #open() {
@@ -160,10 +174,12 @@ export class VivaVoceElement extends HTMLElement {
     this.#show()
   }
 
-  /** A voice that sounds disproves whatever was said of its failure. */
+  /** A voice that sounds disproves whatever was said of its failure, and any level that the sound is held back. */
   #hear(level) {
     this.#figure.hear(level)
-    const isWell = (level.microphone > 0 && /^microphone/.test(this.#trouble)) || (level.model > 0 && /^audio/.test(this.#trouble))
+    const isWell = (level.microphone > 0 && /^microphone/.test(this.#trouble)) ||
+      (level.model > 0 && /^audio/.test(this.#trouble)) ||
+      (this.isLive && this.#trouble === 'audio_suspended')
     if (!isWell && !(this.#isDeaf && level.microphone > 0)) return
     if (isWell) this.complain('')
     this.#isDeaf &&= !(level.microphone > 0)
@@ -225,13 +241,16 @@ export class VivaVoceElement extends HTMLElement {
     }
   }
 
-  /** Escape hangs up and M mutes, wherever the focus is, unless it is elsewhere in a larger page. */
+  /**
+   * Escape hangs up, unless the focus is elsewhere in a larger page. M mutes while the focus is in the element and not
+   * where one writes: a letter that acted page-wide would surprise whoever dictates (WCAG 2.1.4).
+   */
   #key(event) {
     const path = event.composedPath()
+    const isInside = path.includes(this)
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return
-    if (event.target !== document.body && !path.includes(this)) return
-    if (event.key === 'Escape' && this.isLive) this.stop()
-    if (event.key.toLowerCase() === 'm' && !event.repeat && path[0] !== this.#parts.text) this.#mute()
+    if (event.key === 'Escape' && (isInside || event.target === document.body)) this.stop()
+    if (event.key.toLowerCase() === 'm' && !event.repeat && isInside && !isEditable(path[0])) this.#mute()
   }
 
   #show() {
@@ -275,6 +294,10 @@ export class VivaVoceElement extends HTMLElement {
 
 /** The events of a call that the screen shows and passes on. */
 const EVENTS = ['state', 'ready', 'caption', 'caption_end', 'tool', 'muted', 'error', 'ended', 'level']
+
+function isEditable(element) {
+  return element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)
+}
 
 /** Sets a text only where it changed, so that nothing is read out twice. */
 function write(element, text) {

@@ -104,6 +104,25 @@ test('an_m_in_the_text_is_a_letter', async () => {
   assert.equal(await browser.executeScript('return part("text").value'), 'mmm')
 })
 
+test('an_m_elsewhere_in_the_page_is_not_its_own', async () => {
+  await visit()
+  await browser.executeScript('document.activeElement.blur()')
+  await press('m')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'false')
+  await browser.executeScript(`
+    const note = document.createElement('p')
+    note.slot = 'name'
+    note.contentEditable = true
+    document.querySelector('viva-voce').append(note)
+    note.focus()`)
+  await press('m')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'false')
+  assert.equal(await browser.executeScript('return document.querySelector("viva-voce > p").textContent'), 'm')
+  await browser.executeScript('part("talk").focus()')
+  await press('m')
+  assert.equal(await attribute('mute', 'aria-pressed'), 'true')
+})
+
 test('shows_the_words_of_both_and_marks_a_cut', async () => {
   await visit()
   await (await part('talk')).click()
@@ -187,6 +206,15 @@ test('takes_a_complaint_back_when_the_voice_is_heard_after_all', async () => {
   assert.equal(await text('hint'), 'Go ahead.')
 })
 
+test('takes_back_that_the_sound_is_held_back_once_it_moves', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('error', { code: 'audio_suspended', message: 'Tap anywhere.' })
+  assert.equal(await text('trouble'), 'Tap anywhere.')
+  await emit('level', { microphone: 0, model: 0 })
+  assert.equal(await browser.executeScript('return part("alert").hidden'), true)
+})
+
 test('takes_a_dropped_line_back_when_it_is_up_again', async () => {
   await visit()
   await (await part('talk')).click()
@@ -221,6 +249,33 @@ test('says_what_to_do_about_a_missing_or_broken_config', async () => {
   }
 })
 
+test('says_that_the_connection_is_missing_and_tries_again_at_a_tap', async () => {
+  await visit()
+  await browser.executeScript(`
+    window.online = window.fetch
+    window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))
+    document.querySelector('viva-voce').url = null
+    part('talk').click()`)
+  await browser.wait(() => browser.executeScript('return !part("alert").hidden'), 5000, 'a sentence')
+  assert.match(await text('trouble'), /could not be loaded\. Check the connection/)
+  assert.equal(await text('state'), 'Call ended')
+  await browser.executeScript('window.fetch = window.online')
+  await (await part('talk')).click()
+  await browser.wait(() => browser.executeScript('return window.pretend.url'), 5000, 'an address')
+})
+
+test('says_so_where_the_page_cannot_start', async () => {
+  for (const [why, script] of [['gone', undefined], ['too new', 'class A { #{'], ['broken', 'null.x']]) {
+    if (script === undefined) files['/deep/www/index.html'] = (await (await fetch(page.url)).text()).replace('"main.js"', '"main.old.js"')
+    else files['/deep/www/main.old.js'] = script
+    await browser.get(`${page.url}index.html?${Math.random()}`)
+    assert.match(await browser.executeScript('return document.body.innerText'), /^Viva Voce could not start here\. Reload the page/, why)
+  }
+  delete files['/deep/www/index.html']
+  delete files['/deep/www/main.old.js']
+  await browser.manage().logs().get(logging.Type.BROWSER)
+})
+
 test('calls_in_the_tap_even_if_the_address_comes_later', async () => {
   await visit()
   await browser.executeScript(`
@@ -233,6 +288,41 @@ test('calls_in_the_tap_even_if_the_address_comes_later', async () => {
   assert.equal(await text('state'), 'Connecting…')
   await browser.executeScript(`document.querySelector('viva-voce').url = 'ws://late.example/ws'`)
   assert.equal(await browser.executeScript('return window.pretend.url'), 'ws://late.example/ws')
+})
+
+test('calls_once_however_often_it_is_told_and_only_in_a_page', async () => {
+  await visit()
+  await browser.executeScript(`
+    const { pretend } = window
+    const loose = document.createElement('viva-voce')
+    loose.stop()
+    loose.start()
+    window.looseState = loose.isLive
+    window.isSame = pretend === window.pretend
+    const screen = document.querySelector('viva-voce')
+    screen.start()
+    screen.start()`)
+  assert.equal(await browser.executeScript('return window.looseState'), false)
+  assert.equal(await browser.executeScript('return window.isSame'), true)
+  assert.deepEqual(await told(), [['start']])
+})
+
+test('keeps_what_was_set_before_the_page_knew_it', async () => {
+  await visit()
+  await browser.executeScript(`
+    const early = document.createElement('later-voce')
+    Object.assign(early, { options: { platform: 'ios' }, url: 'ws://early.example/ws' })
+    document.querySelector('viva-voce').replaceWith(early)
+    const VivaVoceElement = customElements.get('viva-voce')
+    customElements.define('later-voce', class extends VivaVoceElement {})
+    early.start()`)
+  assert.equal(await browser.executeScript('return window.pretend.options.platform'), 'ios')
+  assert.equal(await browser.executeScript('return window.pretend.url'), 'ws://early.example/ws')
+})
+
+test('has_no_url_after_null', async () => {
+  await visit()
+  assert.equal(await browser.executeScript('const screen = document.querySelector("viva-voce"); screen.url = null; return screen.url'), null)
 })
 
 test('asks_for_the_config_again_at_a_tap_after_it_was_missing', async () => {
@@ -252,6 +342,16 @@ test('hangs_up_when_it_leaves_the_page_but_not_when_it_moves_in_it', async () =>
   assert.deepEqual(await told(), [['start']])
   await browser.executeScript('document.querySelector("viva-voce").remove()')
   assert.deepEqual(await told(), [['start'], ['stop'], ['close']])
+})
+
+test('writes_on_its_button_legibly_in_every_theme', async () => {
+  for (const [button_color, button_text_color] of [['#5288c1', '#ffffff'], ['#40a7e3', '#ffffff'], ['#2c2c2e', '#3a3a3c'], ['#ffd60a', undefined], ['#1d4f91', '#ffffff']]) {
+    const theme = { bg_color: '#ffffff', text_color: '#000000', button_color, button_text_color }
+    await visit(`#tgWebAppVersion=8.0&tgWebAppThemeParams=${encodeURIComponent(JSON.stringify(theme))}`)
+    const ratio = contrast(await style('label', 'color'), await style('talk', 'background-color'))
+    assert.ok(ratio >= 4.5, `${button_text_color} on ${button_color}: ${ratio}`)
+  }
+  await browser.executeScript('sessionStorage.clear()')
 })
 
 test('wears_the_theme_of_telegram_and_obeys_its_manners', async () => {
