@@ -195,7 +195,8 @@ pub(crate) fn looks_secret(text: &str) -> bool {
     });
     let address = text.split_once("://").is_some_and(|(_, rest)| {
         let host = rest.split('/').next().unwrap_or_default();
-        host.contains('@') || rest.contains("?key=") || rest.contains("&key=")
+        let mut settings = rest.split(['?', '&', '#', ';']).skip(1).filter_map(|pair| pair.split_once('='));
+        host.contains('@') || settings.any(|(name, value)| names_secret(name) && !value.is_empty())
     });
     google || bot || address
 }

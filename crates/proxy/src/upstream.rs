@@ -174,6 +174,8 @@ mod tests {
             (Some("ftp://a"), None, TargetError::Address { found: "ftp://a".to_owned() }),
             (Some("nonsense"), None, TargetError::Address { found: "nonsense".to_owned() }),
             (Some("wss://a/?key=b"), None, TargetError::Secret),
+            (Some("wss://a/b?c=d&Access_Token=e"), None, TargetError::Secret),
+            (Some("wss://a:b@c/"), None, TargetError::Secret),
             (Some("wss://generativelanguage.googleapis.com"), None, TargetError::KeyMissing),
             (Some("ws://a.example"), Some("k"), TargetError::KeyInTheOpen),
             (None, Some("k\nk"), TargetError::KeyMalformed),
