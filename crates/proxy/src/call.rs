@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use vivavoce_session::{Moment, Relay, RelayInput, RelayOutput};
-use vivavoce_wire::{Code, Trouble};
+use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// Everything that one call holds of the world.
 pub(crate) struct Call {
@@ -83,7 +83,12 @@ impl Call {
                 }
                 RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
                 RelayOutput::CloseService => self.hang_up(),
-                RelayOutput::ToPhone(message) => self.phone.send(&message),
+                RelayOutput::ToPhone(message) => {
+                    if let FromProxy::Error { error } = &message {
+                        tracing::info!(code = error.code.name(), "telling the phone of trouble");
+                    }
+                    self.phone.send(&message);
+                }
                 RelayOutput::ToPhoneAudio(bytes) => self.phone.send_audio(bytes),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
@@ -97,8 +102,13 @@ impl Call {
     /// Waits for the next thing to happen.
     async fn wait(&mut self, wake: Option<Moment>, shutdown: &mut watch::Receiver<bool>) -> RelayInput {
         let wake_at = wake.map(|wake| self.began + wake.since_origin());
+        // A phone that talks faster than the service listens is left to wait: its own network slows it down.
+        let crowded = self.service.as_ref().filter(|service| !service.has_room());
+        let may_read = crowded.is_none();
+        let room = crowded.map(Service::room);
         tokio::select! {
-            heard = self.phone.next(), if !self.phone_closed => self.heard(heard),
+            heard = self.phone.next(may_read), if !self.phone_closed => self.heard(heard),
+            () = some(room) => RelayInput::Timeout,
             input = next(&mut self.service) => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
             () = going_down(shutdown), if !self.going_down => {
@@ -126,8 +136,9 @@ impl Call {
 
     /// Notes the end of the service's socket on its way to the relay.
     fn reported(&mut self, input: RelayInput) -> RelayInput {
-        if let RelayInput::ServiceClosed { code, reason } = &input {
-            tracing::info!(code, reason, "the service's socket closed");
+        if let RelayInput::ServiceClosed { code, .. } = &input {
+            // Its words may hold anything; what they mean is said when the phone is told.
+            tracing::info!(code, "the service's socket closed");
             self.hang_up();
         }
         input
@@ -198,6 +209,14 @@ pub(crate) fn call_id() -> String {
 async fn next(service: &mut Option<Service>) -> RelayInput {
     match service {
         Some(service) => service.next().await,
+        None => core::future::pending().await,
+    }
+}
+
+/// What a wait that there is waits for; never ends, if there is none.
+async fn some(wait: Option<impl Future<Output = ()>>) {
+    match wait {
+        Some(wait) => wait.await,
         None => core::future::pending().await,
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -93,10 +93,26 @@ impl Link {
         self.events.recv().await.unwrap_or_else(|| lost("the connection was lost"))
     }
 
+    /// Whether so little is unsent that more may be made.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbox.capacity() >= ROOM
+    }
+
+    /// Waits until there is room; it keeps nothing of the link but its end.
+    pub(crate) fn room(&self) -> impl Future<Output = ()> + 'static {
+        let outbox = self.outbox.clone();
+        async move {
+            // A closed outbox: the reason is on its way through the events.
+            if outbox.reserve_many(ROOM).await.is_err() {
+                core::future::pending().await;
+            }
+        }
+    }
+
     /// Sends a frame.
     ///
     /// # Errors
-    /// So much is unsent that the other side takes nothing any more: how the link counts as closed.
+    /// More is unsent than one thing can lead to: how the link counts as closed.
     pub(crate) fn send(&self, message: Message) -> Result<(), Closed> {
         match self.outbox.try_send(message) {
             // A closed outbox: the reason is on its way through the events.
@@ -121,9 +137,17 @@ async fn converse(address: &Address, wishes: mpsc::Receiver<Message>, reports: &
     };
     let refused = match socket {
         Ok(Ok(socket)) => {
+            keep_alive(&socket);
             let (sink, stream) = socket.split();
             let _ = reports.send(Event::Open).await;
-            tokio::join!(speak(sink, wishes), listen(stream, reports));
+            let hung_up = async {
+                reports.closed().await;
+                sleep(LAST_WORDS).await;
+            };
+            tokio::select! {
+                ((), ()) = async { tokio::join!(speak(sink, wishes, reports), listen(stream, reports)) } => {}
+                () = hung_up => {}
+            }
             return;
         }
         Ok(Err(error)) => explain(&error),
@@ -133,13 +157,35 @@ async fn converse(address: &Address, wishes: mpsc::Receiver<Message>, reports: &
 }
 
 /// Sends what is wished for, then says goodbye.
-async fn speak(mut sink: SplitSink<Socket, Message>, mut wishes: mpsc::Receiver<Message>) {
+async fn speak(
+    mut sink: SplitSink<Socket, Message>,
+    mut wishes: mpsc::Receiver<Message>,
+    reports: &mpsc::Sender<Event>,
+) {
     while let Some(message) = wishes.recv().await {
-        if sink.send(message).await.is_err() {
-            return;
+        match timeout(UNTAKEN, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_elapsed) => {
+                let _ = reports.send(lost("it took nothing for too long")).await;
+                return;
+            }
         }
     }
     let _ = timeout(GOODBYE, sink.close()).await;
+}
+
+/// Has the system notice a peer that is gone although nothing is sent to it.
+fn keep_alive(socket: &Socket) {
+    let stream = match socket.get_ref() {
+        MaybeTlsStream::Plain(stream) => stream,
+        MaybeTlsStream::Rustls(stream) => stream.get_ref().0,
+        _ => return,
+    };
+    let rhythm = socket2::TcpKeepalive::new().with_time(ALIVE_EVERY).with_interval(ALIVE_EVERY);
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_keepalive(&rhythm) {
+        tracing::debug!(%error, "a socket option was refused");
+    }
 }
 
 /// Reports what is said, until either side has had enough.
@@ -210,8 +256,20 @@ fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
-/// Frames of 20 ms: what piles up in 40 s in which nothing is taken.
-const MOST_WAITING: usize = 2_000;
+/// More than [`ROOM`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
+const MOST_WAITING: usize = 8_192;
+
+/// What must be free before more is made: what may be unsent are some 2,000 frames of 20 ms, or 40 s.
+const ROOM: usize = MOST_WAITING - 2_000;
+
+/// One that takes nothing for so long is not there.
+const UNTAKEN: Duration = Duration::from_secs(30);
+
+/// What is still to be said to one that is hung up on.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// A minute and some probes until a silent peer counts as gone.
+const ALIVE_EVERY: Duration = Duration::from_secs(20);
 
 /// DNS, TCP, TLS and the upgrade over a bad line.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(15);

@@ -62,8 +62,9 @@ impl Phone {
             .max_frame_size(most)
     }
 
-    /// Waits for the next thing from the phone; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self) -> Heard {
+    /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped
+    /// and called again without a loss.
+    pub(crate) async fn next(&mut self, may_read: bool) -> Heard {
         loop {
             // First, or one who only ever talks would never be told.
             let (now, stuck_until) = (Instant::now(), self.outbox.stuck_until(self.patience));
@@ -77,7 +78,7 @@ impl Phone {
             let wake_at = stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at));
             tokio::select! {
                 biased;
-                message = self.inbox.next() => return understand(message),
+                message = self.inbox.next(), if may_read => return understand(message),
                 () = sleep_until(wake_at) => {}
             }
         }

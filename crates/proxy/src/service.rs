@@ -2,6 +2,7 @@
 
 use crate::link::{Address, Closed, Event, Link};
 use bytes::Bytes;
+use core::fmt;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use vivavoce_gemini::{Blob, ClientMessage, RealtimeInput, ServerMessage};
@@ -12,12 +13,17 @@ use vivavoce_wire::SPEECH_RATE_HZ;
 #[derive(Debug)]
 pub(crate) struct Service {
     link: Link,
+    keys: Keys,
 }
+
+/// What the service may repeat and nobody else may see.
+struct Keys(Vec<String>);
 
 impl Service {
     /// Begins to connect, once `former` has let go: the service refuses to resume what is still open elsewhere.
     pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
-        Self { link: Link::open(address, former) }
+        let keys = Keys::of(&address);
+        Self { link: Link::open(address, former), keys }
     }
 
     /// Waits for the next thing from the service; may be dropped and called again without a loss.
@@ -25,14 +31,39 @@ impl Service {
         loop {
             let input = match self.link.next().await {
                 Event::Open => Some(RelayInput::ServiceOpen),
-                Event::Text(text) => heard(text.as_str().as_bytes()),
-                Event::Binary(bytes) => heard(&bytes),
-                Event::Closed(closed) => Some(gone(closed)),
+                Event::Text(text) => self.heard(text.as_str().as_bytes()),
+                Event::Binary(bytes) => self.heard(&bytes),
+                Event::Closed(Closed { code, reason }) => {
+                    Some(RelayInput::ServiceClosed { code, reason: self.keys.without(reason) })
+                }
             };
             if let Some(input) = input {
                 return input;
             }
         }
+    }
+
+    /// Understands a frame; one that nobody understands is noted by its size alone, for it may hold a conversation.
+    fn heard(&self, json: &[u8]) -> Option<RelayInput> {
+        let Ok(mut message) = ServerMessage::decode(json) else {
+            tracing::warn!(bytes = json.len(), "skipped a frame of the service that is no message");
+            return None;
+        };
+        if let Some(error) = &mut message.error {
+            tracing::warn!(code = error.code, "the service reports an error");
+            error.message = self.keys.without(core::mem::take(&mut error.message));
+        }
+        Some(RelayInput::Service(Box::new(message)))
+    }
+
+    /// Whether so little is unsent that more may be made.
+    pub(crate) fn has_room(&self) -> bool {
+        self.link.has_room()
+    }
+
+    /// Waits until there is room.
+    pub(crate) fn room(&self) -> impl Future<Output = ()> + 'static {
+        self.link.room()
     }
 
     /// Sends a message.
@@ -66,13 +97,54 @@ fn gone(Closed { code, reason }: Closed) -> RelayInput {
     RelayInput::ServiceClosed { code, reason }
 }
 
-/// Understands a frame; one that nobody understands is noted by its size alone, for it may hold a conversation.
-fn heard(json: &[u8]) -> Option<RelayInput> {
-    match ServerMessage::decode(json) {
-        Ok(message) => Some(RelayInput::Service(Box::new(message))),
-        Err(_) => {
-            tracing::warn!(bytes = json.len(), "skipped a frame of the service that is no message");
-            None
+impl Keys {
+    /// All that is secret in how the service is reached.
+    fn of(address: &Address) -> Self {
+        let secrets = address.headers.values().filter(|value| value.is_sensitive());
+        let keys = secrets.filter_map(|value| value.to_str().ok());
+        Self(keys.filter(|key| key.len() >= SHORTEST_HIDDEN).map(str::to_owned).collect())
+    }
+
+    /// The service's words without a key in them, and without the beginning of one where they were cut off.
+    fn without(&self, words: String) -> String {
+        let hide = |words: String, key: &String| {
+            let words = words.replace(key.as_str(), HIDDEN);
+            let mut beginnings = (SHORTEST_HIDDEN..key.len()).rev().filter_map(|end| key.get(..end));
+            let cut = beginnings.find_map(|beginning| words.strip_suffix(beginning));
+            cut.map(|rest| format!("{rest}{HIDDEN}")).unwrap_or(words)
+        };
+        self.0.iter().fold(words, hide)
+    }
+}
+
+/// Says how many there are, never which.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keys").field(&self.0.len()).finish()
+    }
+}
+
+/// Stands where a key stood.
+const HIDDEN: &str = "…";
+
+/// What is shorter is no key, and less of a key tells nothing of it.
+const SHORTEST_HIDDEN: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_no_key() {
+        let keys = Keys(vec!["AQ.Ab8RN6secret".to_owned()]);
+        for (words, expected) in [
+            ("API key not valid: AQ.Ab8RN6secret!", "API key not valid: …!"),
+            ("Invalid value at AQ.Ab8RN6sec", "Invalid value at …"),
+            ("Invalid value at AQ.Ab8", "Invalid value at …"),
+            ("Nothing of it, A", "Nothing of it, A"),
+        ] {
+            assert_eq!(keys.without(words.to_owned()), expected);
         }
+        assert!(!format!("{keys:?}").contains("AQ"));
     }
 }

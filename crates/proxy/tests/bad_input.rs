@@ -174,6 +174,17 @@ async fn a_refused_key_is_named() {
 }
 
 #[tokio::test]
+async fn a_key_that_the_service_repeats_goes_no_further() {
+    let reason = "Invalid JSON payload received: api_key AQ.Ab8RN6notAKeyButLongEnough at 'setup'";
+    let upstream = closing(1007, reason).await;
+    let key = Some("AQ.Ab8RN6notAKeyButLongEnough");
+    let proxy = Proxy::with(|config| config.upstream_url = Some(format!("ws://{upstream}")), key).await;
+    let (trouble, _) = Phone::introduced(&proxy).await.wait_end().await;
+    assert!(trouble.message.contains("at 'setup'"), "{}", trouble.message);
+    assert!(!trouble.message.contains("Ab8RN6"), "{}", trouble.message);
+}
+
+#[tokio::test]
 async fn a_refused_model_is_named() {
     let reason =
         "models/none is not found for API version v1beta, or is not supported for bidiGenerateContent";
@@ -243,6 +254,35 @@ async fn a_message_of_several_megabytes_is_heard_to_its_end() {
         frame = phone.wait_audio().await;
     }
     assert_eq!(frame.position + frame.samples(), seconds as u64 * 24_000);
+}
+
+#[tokio::test]
+async fn a_phone_that_talks_faster_than_the_service_listens_is_left_to_wait() {
+    let (frames, pause) = (6_000, Duration::from_millis(300));
+    let (tell, mut heard) = tokio::sync::mpsc::channel(1);
+    let upstream = service(move |mut socket| {
+        let tell = tell.clone();
+        async move {
+            let _setup = socket.next().await;
+            let _ = socket.send(Message::text(r#"{"setupComplete":{}}"#)).await;
+            tokio::time::sleep(pause).await;
+            for _ in 0..frames {
+                let Some(Ok(_)) = socket.next().await else { return };
+            }
+            let _ = tell.send(()).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::to(upstream).await;
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    patiently(async {
+        for _ in 0..frames {
+            phone.send(frame(vec![1; 1280])).await;
+        }
+        assert_eq!(heard.recv().await, Some(()));
+    })
+    .await;
 }
 
 #[tokio::test]
