@@ -171,8 +171,8 @@ impl Call {
         let mut messages = Vec::with_capacity(2);
         let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
         if pushed.is_err() {
-            let sentence = format!("A microphone's rate is 8000 to 48000 Hz; found {rate_hz}.");
-            self.drop_phone(Trouble::new(Code::BadMessage, sentence));
+            let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
+            self.drop_phone(Trouble::misunderstood(Code::BadMessage, detail));
         }
         for pcm in messages {
             self.tell_service(|service| service.send_audio(pcm));

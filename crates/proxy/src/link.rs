@@ -104,7 +104,7 @@ impl Link {
         async move {
             // A closed outbox: the reason is on its way through the events.
             if outbox.reserve_many(ROOM).await.is_err() {
-                core::future::pending().await;
+                core::future::pending::<()>().await;
             }
         }
     }

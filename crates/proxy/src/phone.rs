@@ -154,10 +154,12 @@ fn trouble(error: &Error) -> Option<Trouble> {
             Some(Trouble::new(Code::TooLarge, sentence))
         }
         Error::Utf8(_) => {
-            Some(Trouble::new(Code::BadMessage, "Text frames hold JSON in UTF-8; found bytes that are none."))
+            let detail = "text frames hold JSON in UTF-8; found bytes that are none";
+            Some(Trouble::misunderstood(Code::BadMessage, detail))
         }
         Error::Protocol(broken) if !is_hang_up(error) => {
-            Some(Trouble::new(Code::BadMessage, format!("Expected frames as RFC 6455 has them: {broken}.")))
+            let detail = format!("expected frames as RFC 6455 has them; found that they break it: {broken}");
+            Some(Trouble::misunderstood(Code::BadMessage, detail))
         }
         _ => None,
     }

@@ -71,8 +71,8 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
 /// Why a caller is not even listened to.
 fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Trouble> {
     if !upgrade.speaks_ours {
-        let sentence = format!("This socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect.");
-        return Some(Trouble::new(Code::BadSubprotocol, sentence));
+        let detail = format!("this socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect");
+        return Some(Trouble::misunderstood(Code::BadSubprotocol, detail));
     }
     house.admission.check_origin(caller).err()
 }

@@ -186,7 +186,7 @@ impl Relay {
         }
         let message = match FromClient::decode(text) {
             Ok(message) => message,
-            Err(error) => return self.fail(Trouble::new(Code::BadMessage, error.to_string())),
+            Err(error) => return self.fail(Trouble::misunderstood(Code::BadMessage, error)),
         };
         match (self.phase, message) {
             (Phase::Fresh | Phase::Hello { .. }, FromClient::Hello(hello)) => self.hello(hello, now),
@@ -199,8 +199,8 @@ impl Relay {
         let rate_hz = hello.audio.rate_hz;
         if !UPLINK_RATES_HZ.contains(&rate_hz) {
             let (least, most) = (UPLINK_RATES_HZ.start(), UPLINK_RATES_HZ.end());
-            let message = format!("audio.rate_hz must be {least} to {most}; found {rate_hz}.");
-            return self.fail(Trouble::new(Code::BadMessage, message));
+            let message = format!("audio.rate_hz must be {least} to {most}; found {rate_hz}");
+            return self.fail(Trouble::misunderstood(Code::BadMessage, message));
         }
         self.rate_hz = rate_hz;
         self.greeting = hello.greeting;
@@ -286,11 +286,11 @@ impl Relay {
         }
         match AudioFrame::decode(bytes) {
             Ok(AudioFrame { kind: Kind::Microphone, payload, .. }) => self.phone_audio(payload),
-            Ok(AudioFrame { kind: Kind::Model, .. }) => self.fail(Trouble::new(
+            Ok(AudioFrame { kind: Kind::Model, .. }) => self.fail(Trouble::misunderstood(
                 Code::BadMessage,
                 "byte 0 of an audio frame from a client is 1 (microphone); found 2 (model)",
             )),
-            Err(error) => self.fail(Trouble::new(Code::BadMessage, error.to_string())),
+            Err(error) => self.fail(Trouble::misunderstood(Code::BadMessage, error)),
         }
     }
 
@@ -470,7 +470,7 @@ impl Relay {
     }
 
     fn out_of_order(&mut self, message: &str) {
-        self.fail(Trouble::new(Code::OutOfOrder, message));
+        self.fail(Trouble::misunderstood(Code::OutOfOrder, message));
     }
 
     fn too_large(&mut self, found_bytes: usize, most_bytes: usize) {

@@ -226,7 +226,7 @@ impl FromClient {
     /// # Errors
     /// What was expected, and where.
     pub fn decode(text: &str) -> Result<Self, MessageError> {
-        decode(text)
+        reading::from_client(text)
     }
 
     /// The message as a text frame.
@@ -250,16 +250,7 @@ impl FromProxy {
     }
 }
 
-/// Reads a JSON object; serde by itself would take an array of the fields too.
-fn decode<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
-    match text.trim_start().chars().next() {
-        Some('{') => serde_json::from_str(text).map_err(|error| MessageError::new(&error.to_string())),
-        Some(found) => Err(MessageError(format!("it begins with `{{`; found `{}`", found.escape_default()))),
-        None => Err(MessageError("found nothing".into())),
-    }
-}
-
-/// Why a text frame is no message: what was expected and what was found, from the parser.
+/// Why a text frame is no message: what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError(String);
 

@@ -1,8 +1,10 @@
-//! What a proxy says, read field by field. A derived reader understands the same, and weighs twenty times as
-//! much in a page.
+//! Messages read field by field. A derived reader understands the same, but weighs twenty times as much in a page, and
+//! says what is wrong in the words of its language.
 
 use crate::json::{self, Json};
-use crate::message::{FromProxy, MessageError, Ready, ToolState, TurnState, Upstream};
+use crate::message::{
+    CodecName, FromClient, FromProxy, Hello, MessageError, Ready, ToolState, TurnState, Uplink, Upstream,
+};
 use crate::trouble::{Code, Trouble};
 
 /// Reads an object by its `type`.
@@ -24,6 +26,38 @@ pub(crate) fn from_proxy(text: &str) -> Result<FromProxy, MessageError> {
         "pong" => FromProxy::Pong { id: fields.u64("id")? },
         "bye" => FromProxy::Bye { reason: fields.text("reason")? },
         found => return Err(odd("type", "one that a proxy says", found)),
+    })
+}
+
+/// Reads an object by its `type`.
+pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
+    let fields = Fields::of("the message", text)?;
+    Ok(match fields.text("type")?.as_str() {
+        "hello" => FromClient::Hello(hello(&fields)?),
+        "text" => FromClient::Text { text: fields.text("text")? },
+        "mute" => FromClient::Mute { muted: fields.flag("muted")? },
+        "activity" => FromClient::Activity { speaking: fields.flag("speaking")? },
+        "audio_end" => FromClient::AudioEnd,
+        "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
+        "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.json("result")? },
+        "ping" => FromClient::Ping { id: fields.u64("id")? },
+        "pong" => FromClient::Pong { id: fields.u64("id")? },
+        "bye" => FromClient::Bye,
+        found => return Err(odd("type", CLIENT_TYPES, found)),
+    })
+}
+
+fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
+    let audio = Fields::of("audio", fields.raw("audio"))?;
+    let codec = match audio.present("codec") {
+        Some(_) => audio.one_of("codec", &[("pcm", CodecName::Pcm)])?,
+        None => CodecName::Pcm,
+    };
+    Ok(Hello {
+        audio: Uplink { rate_hz: audio.u32("rate_hz")?, codec },
+        ticket: fields.text_or_none("ticket")?,
+        client: fields.text_or_none("client")?,
+        greeting: fields.present("greeting").is_none() || fields.flag("greeting")?,
     })
 }
 
@@ -85,9 +119,13 @@ impl<'a> Fields<'a> {
         json::fields(text).map(Self).map_err(|expected| odd(name, expected, text))
     }
 
+    fn value(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| *value)
+    }
+
     /// The value as JSON; one that is missing is `null`.
     fn raw(&self, name: &str) -> &'a str {
-        self.0.iter().find(|(field, _)| field == name).map_or("null", |(_, value)| value)
+        self.value(name).unwrap_or("null")
     }
 
     fn present(&self, name: &str) -> Option<&'a str> {
@@ -110,6 +148,13 @@ impl<'a> Fields<'a> {
         self.raw(name).parse().map_err(|_| odd(name, "a whole number below 2^32", self.raw(name)))
     }
 
+    fn json(&self, name: &str) -> Result<Json, MessageError> {
+        match self.value(name) {
+            Some(value) => Ok(Json::raw(value)),
+            None => Err(odd(name, "a JSON object", "nothing")),
+        }
+    }
+
     fn flag(&self, name: &str) -> Result<bool, MessageError> {
         match self.raw(name) {
             "true" => Ok(true),
@@ -125,10 +170,16 @@ impl<'a> Fields<'a> {
     fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, MessageError> {
         let found = self.text(name)?;
         let known = words.iter().find(|(word, _)| *word == found);
-        known.map(|(_, meaning)| *meaning).ok_or_else(|| odd(name, "a word that belongs there", &found))
+        known.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            odd(name, &words.join(" or "), &found)
+        })
     }
 }
 
 fn odd(name: &str, expected: &str, found: &str) -> MessageError {
     MessageError::new(&["`", name, "` is wrong: expected ", expected, "; found `", found, "`"].concat())
 }
+
+/// All that a client may say.
+const CLIENT_TYPES: &str = "hello, text, mute, activity, audio_end, heard, tool_result, ping, pong or bye";

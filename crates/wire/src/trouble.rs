@@ -1,5 +1,6 @@
 //! What went wrong: a code for machines, a sentence for people, and how the socket closes.
 
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// One thing that went wrong, the same object over HTTP (`{"error": …}`) and on the socket.
@@ -20,6 +21,11 @@ impl Trouble {
         Self { code, message: message.into(), retry_after_ms: None }
     }
 
+    /// Trouble with the other side's program: a sentence for whoever uses it, then `detail` for whoever wrote it.
+    pub fn misunderstood(code: Code, detail: impl fmt::Display) -> Self {
+        Self::new(code, format!("{MISUNDERSTOOD} In detail: {detail}"))
+    }
+
     /// The same, worth another try after so many milliseconds.
     #[must_use]
     pub fn retry_after_ms(mut self, wait_ms: u64) -> Self {
@@ -27,6 +33,10 @@ impl Trouble {
         self
     }
 }
+
+/// What people can do about it.
+const MISUNDERSTOOD: &str =
+    "This page and the proxy do not understand each other: reload the page, or update the proxy.";
 
 /// The kinds of trouble, as they stand on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

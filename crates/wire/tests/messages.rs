@@ -114,6 +114,16 @@ fn plain(message: FromProxy) -> FromProxy {
     }
 }
 
+/// The same of a client's message.
+fn flat(message: FromClient) -> FromClient {
+    match message {
+        FromClient::ToolResult { id, result } => {
+            FromClient::ToolResult { id, result: Json::from(&result.value()) }
+        }
+        message => message,
+    }
+}
+
 proptest! {
     #[test]
     fn of_clients_come_out_as_they_went_in(message in from_client()) {
@@ -142,6 +152,19 @@ proptest! {
         let text = if pretty { format!("{object:#}") } else { object.to_string() };
         let derived = serde_json::from_str::<FromProxy>(&text).unwrap();
         prop_assert_eq!(FromProxy::decode(&text).map(plain), Ok(plain(derived)));
+    }
+
+    #[test]
+    fn what_the_derived_reader_reads_of_clients_is_read_by_hand(
+        message in from_client(),
+        (name, extra) in (".*", values()),
+        pretty in any::<bool>(),
+    ) {
+        let mut object = serde_json::to_value(&message).unwrap();
+        object.as_object_mut().unwrap().entry(name).or_insert(extra);
+        let text = if pretty { format!("{object:#}") } else { object.to_string() };
+        let derived = serde_json::from_str::<FromClient>(&text).unwrap();
+        prop_assert_eq!(FromClient::decode(&text).map(flat), Ok(flat(derived)));
     }
 
     #[test]
@@ -197,13 +220,18 @@ proptest! {
 fn errors_name_what_was_expected_and_what_was_found() {
     for (text, words) in [
         (json!({"type": "shout"}), ["shout", "hello"]),
-        (json!({"text": "hi"}), ["type", "missing"]),
-        (json!({"type": "mute", "muted": "yes"}), ["boolean", "yes"]),
-        (json!({"type": "hello"}), ["audio", "missing"]),
-        (json!({"type": "hello", "audio": {"rate_hz": -1}}), ["u32", "-1"]),
-        (json!({"type": "hello", "audio": {"rate_hz": 16000, "codec": "mp3"}}), ["mp3", "pcm"]),
-        (json!([1, 2]), ["object", "found `[`"]),
-        (json!("bye"), ["object", "found `\\\"`"]),
+        (json!({"text": "hi"}), ["`type`", "null"]),
+        (json!({"type": "mute", "muted": "yes"}), ["`muted`", "true or false"]),
+        (json!({"type": "hello"}), ["`audio`", "an object"]),
+        (json!({"type": "hello", "audio": {"rate_hz": -1}}), ["`rate_hz`", "2^32; found `-1`"]),
+        (
+            json!({"type": "hello", "audio": {"rate_hz": 16000, "codec": "mp3"}}),
+            ["`codec`", "expected pcm; found `mp3`"],
+        ),
+        (json!({"type": "tool_result", "id": "a"}), ["`result`", "object"]),
+        (json!({"type": "heard", "epoch": 1.5, "samples": 0}), ["`epoch`", "1.5"]),
+        (json!([1, 2]), ["object", "found `[1,2]`"]),
+        (json!("bye"), ["object", "found `\"bye\"`"]),
     ] {
         let error = FromClient::decode(&text.to_string()).unwrap_err().to_string();
         for word in words {
