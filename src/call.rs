@@ -277,8 +277,8 @@ fn heard(event: SocketEvent) -> ClientInput {
 /// What a caller says before anyone listens: longer than any phone takes to connect.
 const EARLY_AUDIO: Duration = Duration::from_secs(20);
 
-/// Some 8 s of microphone that have not left the device.
-const MOST_UNSENT_BYTES: u32 = 1 << 18;
+/// All of [`EARLY_AUDIO`], which goes out at once when a socket opens (660 kB in frames of 20 ms), and 12 s more.
+const MOST_UNSENT_BYTES: u32 = 1 << 20;
 
 /// The close code of a socket that said no goodbye (RFC 6455, section 7.4.1).
 const ABNORMAL: u16 = 1006;

@@ -359,7 +359,11 @@ fn a_line_that_takes_nothing_more_is_given_up() {
     call.start();
     pretend.run("socket.onopen({})");
     pretend.run(READY);
-    pretend.run("socket.bufferedAmount = 1 << 20");
+    // All that is kept of what is said early, in frames of 656 bytes each, goes out at once and is no dead line.
+    pretend.run("socket.bufferedAmount = 1000 * 656");
+    call.say("all of it".into());
+    assert!(told().ends_with(r#"{"type":"state","state":"listening"}]"#), "{}", told());
+    pretend.run("socket.bufferedAmount = (1 << 20) + 1");
     call.say("anyone there?".into());
     assert!(pretend.log().ends_with(r#""close 1000"]"#), "{}", pretend.log());
     assert!(told().ends_with(r#"{"type":"state","state":"reconnecting"}]"#), "{}", told());
