@@ -165,6 +165,7 @@ class Player extends Courier {
   constructor({ processorOptions }) {
     super('player', processorOptions?.module)
     this.waiting = []
+    this.waitingBytes = 0
     this.framesSinceReport = 0
     this.window = lines?.output
     this.report = { type: 'report', epoch: 0, heard: 0, buffered: 0, underruns: 0, concealed: 0, sounding: false }
@@ -188,12 +189,19 @@ class Player extends Courier {
 
   /** All goes in order: what finds no room waits, and what comes after waits behind it. */
   queue(piece) {
+    const bytes = piece.pcm?.byteLength ?? 0
+    if (this.waitingBytes + bytes > WAITING_BYTES) return this.hand(piece)
     this.waiting.push(piece)
+    this.waitingBytes += bytes
     this.feed()
   }
 
   feed() {
-    while (this.waiting.length > 0 && this.take(this.waiting[0])) this.hand(this.waiting.shift())
+    while (this.waiting.length > 0 && this.take(this.waiting[0])) {
+      const piece = this.waiting.shift()
+      this.waitingBytes -= piece.pcm?.byteLength ?? 0
+      this.hand(piece)
+    }
   }
 
   /** Puts a piece into the line; false if not all of it fits yet. */
@@ -222,6 +230,7 @@ class Player extends Courier {
   flush(epoch) {
     const dead = this.waiting.filter((piece) => piece.epoch <= epoch)
     this.waiting = this.waiting.filter((piece) => piece.epoch > epoch)
+    this.waitingBytes = this.waiting.reduce((sum, { pcm }) => sum + (pcm?.byteLength ?? 0), 0)
     lines.calls.player_flush(epoch)
     lines.calls.player_report()
     this.tell()
@@ -231,7 +240,6 @@ class Player extends Courier {
 
   work(_, channels) {
     const length = channels[0]?.length ?? 0
-    if (this.waiting.length > 0) this.feed()
     for (let start = 0; start < length; start += lines.longest) {
       const count = lines.calls.player_pull(Math.min(lines.longest, length - start))
       if (this.window.length !== count) this.window = lines.output.subarray(0, count)
@@ -242,6 +250,8 @@ class Player extends Courier {
     if (this.framesSinceReport >= sampleRate / REPORTS_PER_S) {
       lines.calls.player_report()
       this.tell()
+      // Not at every block: the line holds many seconds, and looking into a waiting piece allocates.
+      this.feed()
     }
     this.meter(length)
   }
@@ -272,6 +282,9 @@ const POOL = 32
 
 /** The length of a block that shows neither input nor output. */
 const QUANTUM = 128
+
+/** The most that may wait for room, about a minute and a half: the proxy sends far less ahead of what was heard. */
+const WAITING_BYTES = 1 << 22
 
 const LEVELS_PER_S = 20
 const REPORTS_PER_S = 10
