@@ -18,6 +18,14 @@ export class VivaVoce extends EventTarget {
   #number = 0
   #introduced
   #watch
+  /** The microphone's promise, unless it was broken; and `lost` or `told` while one is looked for. */
+  #stream
+  #missing = ''
+  /** The state as the Worker knows it, and whether a voice is not heard yet that is to be heard. */
+  #reached
+  #isDeaf = false
+  #parting
+  #leaving = new AbortController()
   #level = { microphone: 0, model: 0, due: 0 }
 
   /**
@@ -28,11 +36,15 @@ export class VivaVoce extends EventTarget {
   constructor(options) {
     super()
     this.#options = { greeting: true, ...options }
-    this.#microphone = new Microphone(options.audio, () => this.#relisten())
+    this.#microphone = new Microphone(options.audio, {
+      lost: () => this.#lose(),
+      paused: () => this.#isOn(this.#number) && this.#complain(new Trouble('microphone_paused')),
+    })
     this.#line = new Line({
       event: (number, event) => this.#take(number, event),
       lost: (trouble) => this.#isOn(this.#number) && this.#end(trouble),
     })
+    addEventListener('pagehide', () => this.#leave(), { signal: this.#leaving.signal })
     if (!lack()) {
       Sound.prefetch()
       this.#line.open()
@@ -57,6 +69,7 @@ export class VivaVoce extends EventTarget {
       this.#send({ type: 'mute', muted })
     }
     this.#tell({ type: 'muted', muted })
+    if (muted) this.#hear()
   }
 
   /**
@@ -67,21 +80,25 @@ export class VivaVoce extends EventTarget {
     if (this.#state !== 'idle') return
     const trouble = lack()
     if (trouble) return this.#end(trouble)
+    clearTimeout(this.#parting)
     try {
-      claimLoudspeaker()
-      this.#sound ??= this.#open()
+      claim('play-and-record')
+      if (!this.#sound?.isUsable) this.#renew()
       this.#sound.wake()
     } catch (error) {
       return this.#end(new Trouble('audio_stuck', error))
     }
     this.#microphone.muted = this.#muted
-    const stream = this.#microphone.open()
+    this.#stream = this.#microphone.open()
+    this.#missing = ''
+    this.#isDeaf = !this.#muted
+    this.#reached = undefined
     this.#number += 1
     this.#line.open()
     this.#enter('connecting')
     this.#watch = this.#guard()
     this.#introduced = this.#introduce(this.#number)
-    this.#furnish(this.#number, stream)
+    this.#furnish(this.#number)
   }
 
   /** Hangs up. */
@@ -100,15 +117,24 @@ export class VivaVoce extends EventTarget {
 
   /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */
   close() {
-    this.stop()
-    this.#microphone.close()
+    this.#leave()
+    this.#leaving.abort()
     this.#sound?.close()
     this.#sound = undefined
     this.#line.close()
   }
 
-  #open() {
-    return new Sound({
+  /** Hangs up and lets go of the microphone. */
+  #leave() {
+    this.stop()
+    clearTimeout(this.#parting)
+    this.#microphone.close()
+    claim('auto')
+  }
+
+  #renew() {
+    this.#sound?.close()
+    this.#sound = new Sound({
       sampleRate: this.#options.sampleRate,
       on: {
         level: (who, rms) => this.#measure(who, rms),
@@ -123,6 +149,7 @@ export class VivaVoce extends EventTarget {
       move: () => this.#move(),
       dead: () => this.#breakDown(new Trouble('worklet_fault', 'a processor never said that it lives')),
       trouble: (trouble) => this.#complain(trouble),
+      stir: () => this.#missing && this.#relisten(),
     })
   }
 
@@ -150,7 +177,7 @@ export class VivaVoce extends EventTarget {
     try {
       return socketAddress(await asked(this.#options.url))
     } catch (error) {
-      throw new Trouble('bad_url', error)
+      throw error instanceof Trouble ? error : new Trouble('bad_url', error)
     }
   }
 
@@ -163,15 +190,16 @@ export class VivaVoce extends EventTarget {
   }
 
   /** Puts the player and, as soon as there is a microphone, the recorder in place. */
-  async #furnish(number, stream) {
+  async #furnish(number) {
     const sound = this.#sound
     try {
       await sound.load()
       if (!this.#isOn(number) || sound !== this.#sound) return
       this.#join({ type: 'play', port: sound.play() })
-      await this.#listen(number, stream)
+      await this.#listen(number)
     } catch (error) {
-      if (this.#isOn(number)) this.#end(error instanceof Trouble ? error : new Trouble('internal', error))
+      if (!this.#isOn(number) || sound !== this.#sound) return
+      this.#end(error instanceof Trouble ? error : new Trouble('internal', error))
     }
   }
 
@@ -181,39 +209,56 @@ export class VivaVoce extends EventTarget {
   }
 
   /** Waits for the microphone and records it; without one the call goes on in writing. */
-  async #listen(number, stream) {
-    const sound = this.#sound
-    const patience = setTimeout(() => this.#isOn(number) && this.#complain(new Trouble('microphone_waiting')), PATIENCE_MS)
+  async #listen(number) {
+    const [sound, stream] = [this.#sound, this.#stream]
+    if (!stream) return
+    const isWanted = () => this.#isOn(number) && sound === this.#sound
+    const patience = setTimeout(() => isWanted() && this.#complain(new Trouble('microphone_waiting')), PATIENCE_MS)
     try {
       const [voice] = await Promise.all([stream, sound.load()])
-      if (!this.#isOn(number) || sound !== this.#sound) return
+      if (!isWanted()) return
       const port = sound.listen(voice)
       if (port) this.#join({ type: 'listen', port })
+      this.#missing = ''
+      setTimeout(() => this.#isOn(number) && this.#hear(), DEAF_MS)
     } catch (error) {
-      if (this.#isOn(number)) this.#complain(microphoneTrouble(error, this.#host()))
+      if (isWanted()) this.#miss(error)
     } finally {
       clearTimeout(patience)
     }
   }
 
-  /** The device went away: perhaps there is another. */
+  /** The device went away. */
+  #lose() {
+    if (!this.#isOn(this.#number)) return
+    this.#missing = 'lost'
+    this.#stream = undefined
+    this.#relisten()
+  }
+
+  /** Perhaps there is a microphone again. Nobody is asked while the page is out of sight. */
   #relisten() {
-    const number = this.#number
-    if (!this.#isOn(number)) return
-    const stream = this.#microphone.open()
-    stream.then(() => this.#listen(number, stream), (error) => {
-      if (this.#isOn(number)) this.#complain(new Trouble('microphone_lost', error))
-    })
+    if (document.hidden || this.#microphone.isOpen) return
+    this.#stream = this.#microphone.open()
+    this.#listen(this.#number)
+  }
+
+  /** No microphone came: says so once, and looks for another if it was for want of a device. */
+  #miss(error) {
+    const trouble = microphoneTrouble(error, this.#host())
+    const was = this.#missing
+    const isForWant = trouble.code === 'microphone_missing' || trouble.code === 'microphone_busy'
+    this.#stream = undefined
+    this.#missing = isForWant ? 'told' : ''
+    if (was !== 'told' || !isForWant) this.#complain(was && isForWant ? new Trouble('microphone_lost', error) : trouble)
   }
 
   /** The sound is stuck or its device has another rate: builds it anew and keeps the call. */
   #move() {
-    const number = this.#number
-    this.#sound.close()
-    this.#sound = this.#open()
+    this.#renew()
     this.#sound.wake()
     this.#watch.turnTo(this.#sound)
-    this.#furnish(number, this.#microphone.open())
+    this.#furnish(this.#number)
   }
 
   #host() {
@@ -228,7 +273,7 @@ export class VivaVoce extends EventTarget {
     switch (event.type) {
       // The page says these itself, at the tap, when it is muted and at the end.
       case 'muted': break
-      case 'state': if (event.state !== 'idle') this.#enter(event.state); break
+      case 'state': if (event.state !== 'idle') this.#reach(event.state); break
       case 'ended': this.#end(undefined, event.reason); break
       default: this.#tell(event)
     }
@@ -236,6 +281,18 @@ export class VivaVoce extends EventTarget {
 
   #isOn(number) {
     return this.#state !== 'idle' && number === this.#number
+  }
+
+  /** Whoever reads that the call listens, speaks: so it only says that once the microphone is heard. */
+  #reach(state) {
+    this.#reached = state
+    this.#enter(this.#isDeaf && state === 'listening' ? 'connecting' : state)
+  }
+
+  /** The microphone is heard, or need not be waited for. */
+  #hear() {
+    this.#isDeaf = false
+    if (this.#reached && this.#state !== 'idle') this.#enter(this.#reached)
   }
 
   #enter(state) {
@@ -248,6 +305,8 @@ export class VivaVoce extends EventTarget {
     this.#watch?.end()
     this.#sound?.hush()
     this.#microphone.muted = true
+    clearTimeout(this.#parting)
+    this.#parting = setTimeout(() => this.#leave(), LINGER_MS)
     if (trouble) {
       this.#complain(trouble)
       if (this.#state !== 'idle') this.#line.post({ type: 'stop', number: this.#number })
@@ -259,17 +318,19 @@ export class VivaVoce extends EventTarget {
 
   /** The audio thread failed: its sound is of no more use. */
   #breakDown(trouble) {
-    this.#end(trouble)
     this.#sound.close()
     this.#sound = undefined
+    this.#end(trouble)
   }
 
   #complain(trouble) {
     if (trouble.cause) console.warn(`viva-voce: ${trouble.code}:`, trouble.cause)
     this.#tell({ type: 'error', code: trouble.code, message: trouble.message })
+    if (/^microphone/.test(trouble.code)) this.#hear()
   }
 
   #measure(who, rms) {
+    if (who === 'microphone' && this.#isDeaf) this.#hear()
     this.#level[who] = who === 'microphone' && this.#muted ? 0 : rms
     if (this.#state === 'idle' || performance.now() < this.#level.due) return
     this.#level.due = performance.now() + LEVEL_MS
@@ -281,9 +342,9 @@ export class VivaVoce extends EventTarget {
   }
 }
 
-/** Says on iOS that the loudspeaker is for a conversation: it then sounds in spite of the silent switch. */
-function claimLoudspeaker() {
-  if (navigator.audioSession) navigator.audioSession.type = 'play-and-record'
+/** Says on iOS what the sound is for: that of a conversation is heard in spite of the silent switch. */
+function claim(type) {
+  if (navigator.audioSession) navigator.audioSession.type = type
 }
 
 /** The absolute address of a socket; http becomes ws. */
@@ -292,6 +353,7 @@ function socketAddress(text) {
   const url = new URL(text, document.baseURI)
   url.protocol = url.protocol.replace(/^http/, 'ws')
   if (!/^wss?:$/.test(url.protocol)) throw new Error(`expected a ws, wss, http or https url, found ${text}`)
+  if (url.protocol === 'ws:' && location.protocol === 'https:' && !LOOPBACK.test(url.hostname)) throw new Trouble('bad_url', url.href, INSECURE)
   return url.href
 }
 
@@ -300,8 +362,19 @@ function asked(value) {
   return typeof value === 'function' ? value() : value
 }
 
+const INSECURE = 'This page may only call over a secure line: its address of the proxy must begin with wss://. Tell whoever runs the page.'
+
+/** This machine: browsers let a secure page speak to it in the clear. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
+
+/** How long the microphone outlives a call, so that the next one need not ask again: some apps ask every time. */
+const LINGER_MS = 30_000
+
 /** Some embedders never answer `getUserMedia`. */
 const PATIENCE_MS = 20_000
+
+/** A recorder begins to hear within three seconds on a slow machine; one that never does holds up the call no longer. */
+const DEAF_MS = 6_000
 
 /** Twenty levels a second are enough for any eye. */
 const LEVEL_MS = 48

@@ -4,12 +4,13 @@ export class Microphone {
   #opening
   #track
   #muted = false
-  #onLost
+  #pause
+  #on
 
-  /** `constraints` change the defaults; `onLost` hears that the device is gone. */
-  constructor(constraints, onLost) {
+  /** `constraints` change the defaults; `on` has `lost()`: the device is gone, and `paused()`: the system mutes it. */
+  constructor(constraints, on) {
     this.#constraints = { ...VOICE, ...constraints }
-    this.#onLost = onLost
+    this.#on = on
   }
 
   /** The stream; asks for it where none is there. Must be called within a tap the first time. */
@@ -18,8 +19,14 @@ export class Microphone {
     return this.#opening
   }
 
+  /** Whether it is there, or asked for. */
+  get isOpen() {
+    return Boolean(this.#opening)
+  }
+
   /** Ends the recording; the next {@link open} asks again. */
   close() {
+    clearTimeout(this.#pause)
     this.#track?.stop()
     this.#track = this.#opening = undefined
   }
@@ -50,21 +57,35 @@ export class Microphone {
     this.#track = track
     track.enabled = !this.#muted
     track.onended = () => {
-      this.#track = this.#opening = undefined
-      this.#onLost()
+      this.close()
+      this.#on.lost()
     }
+    track.onmute = () => this.#paused(track)
+    if (track.muted) this.#paused(track)
     return stream
+  }
+
+  /** Systems mute for a moment when devices change: only what lasts is told. */
+  #paused(track) {
+    clearTimeout(this.#pause)
+    this.#pause = setTimeout(() => track === this.#track && track.muted && !this.#muted && this.#on.paused(), PAUSE_MS)
   }
 }
 
-/** Calls `getUserMedia` at once; what it throws comes as a rejection. */
+/** Calls `getUserMedia` at once; what it throws comes as a rejection. Wishes that cannot be had are let go. */
 function ask(audio) {
   try {
-    return navigator.mediaDevices.getUserMedia({ audio })
+    return navigator.mediaDevices.getUserMedia({ audio }).catch((error) => {
+      if (error.name !== 'OverconstrainedError') throw error
+      return navigator.mediaDevices.getUserMedia({ audio: true })
+    })
   } catch (error) {
     return Promise.reject(error)
   }
 }
+
+/** Longer than a change of devices takes. */
+const PAUSE_MS = 1500
 
 /** What a voice wants. Only ideals: an exact constraint can fail. */
 const VOICE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: { ideal: 1 } }

@@ -10,7 +10,8 @@ export class Sound {
   #source
   #player
   #stopping
-  #born
+  /** Suspended between calls, which its state may not say yet. */
+  #isAsleep = false
   #on
 
   /** Begins to download what the audio thread needs, so that a tap need not wait for it. */
@@ -51,10 +52,17 @@ export class Sound {
     return this.#context.currentTime
   }
 
+  /** Whether it runs, or would if it were woken. */
+  get isUsable() {
+    return this.state === 'running' || this.state === 'suspended'
+  }
+
   /** Lets it sound. Not during an interruption: a resume then freezes Safari's clock for good. */
   wake() {
     if (this.#stopping) this.#rest()
-    if (this.state !== 'interrupted') this.#context.resume().catch(() => {})
+    if (this.state !== 'suspended' && !(this.#isAsleep && this.isUsable)) return
+    this.#isAsleep = false
+    this.#context.resume().catch(() => {})
   }
 
   /** Readies the audio thread; rejects with a {@link Trouble}. */
@@ -100,8 +108,7 @@ export class Sound {
 
   #node(name, who, options) {
     const node = new AudioWorkletNode(this.#context, name, { ...options, processorOptions: { module: this.#module } })
-    this.#born ??= this.time
-    node.silent = true
+    node.awaitedSince = this.time
     node.port.onmessage = ({ data }) => this.#hear(node, who, data)
     node.onprocessorerror = () => this.#on.fault(new Trouble('worklet_fault', `${name} threw`))
     node.connect(this.#context.destination)
@@ -110,7 +117,7 @@ export class Sound {
 
   #hear(node, who, data) {
     switch (data.type) {
-      case 'ready': node.silent = false; break
+      case 'ready': node.awaitedSince = Infinity; break
       case 'level': this.#on.level(who, data.rms); break
       case 'fault': this.#on.fault(new Trouble('worklet_fault', data.message)); break
     }
@@ -118,7 +125,7 @@ export class Sound {
 
   /** Whether the audio thread had its time and yet a processor has not said that it lives. */
   get isDead() {
-    return [this.#player, this.#recorder].some((node) => node?.silent) && this.time - this.#born > PATIENCE_S
+    return [this.#player, this.#recorder].some((node) => this.time - node?.awaitedSince > PATIENCE_S)
   }
 
   /** Whether the device plays at another rate by now: headphones came or went. */
@@ -136,16 +143,18 @@ export class Sound {
     this.#source = undefined
     this.#stopping ??= setTimeout(() => {
       this.#rest()
+      this.#isAsleep = true
       this.#context.suspend().catch(() => {})
     }, FADE_MS)
   }
 
   #rest() {
     clearTimeout(this.#stopping)
-    this.#stopping = this.#born = undefined
-    for (const node of [this.#recorder, this.#player]) {
-      node?.port.postMessage({ type: 'stop' })
-      node?.disconnect()
+    this.#stopping = undefined
+    for (const node of [this.#recorder, this.#player].filter(Boolean)) {
+      node.port.onmessage = node.onprocessorerror = null
+      node.port.postMessage({ type: 'stop' })
+      node.disconnect()
     }
     this.#recorder = this.#player = undefined
   }

@@ -26,6 +26,7 @@ export function microphoneTrouble(error, host = '') {
 export function hostOf(platform = '', agent = '') {
   if (platform === 'tdesktop' && /Windows/.test(agent)) return 'telegram-windows'
   if (platform === 'tdesktop' && /Linux/.test(agent)) return 'telegram-linux'
+  if (platform.startsWith('web')) return 'telegram-web'
   return platform && platform !== 'unknown' ? 'telegram' : ''
 }
 
@@ -47,6 +48,7 @@ const SENTENCES = {
   microphone_closed: 'This app gives pages no microphone. Open the page in a browser to speak; here you can type.',
   microphone_failed: 'The microphone could not be opened. Check it in the system’s settings and tap again; until then you can type.',
   microphone_waiting: 'The microphone is still waiting for your permission. Look for a question from the browser and allow it; until then you can type.',
+  microphone_paused: 'The microphone is paused: a telephone call, another app or a switch on the device holds it. End that to be heard; until then you can type.',
   microphone_lost: 'The microphone went away. Connect it again, or hang up and tap again; until then you can type.',
   insecure_page: 'This page was not opened securely, so the browser gives it no microphone. Open it by its https:// address.',
   no_webassembly: 'This browser cannot run calls: it lacks WebAssembly. Update it, or open the page in another browser.',
@@ -63,6 +65,7 @@ const SENTENCES = {
 /** Where the usual advice does not help; from the sources of Telegram's clients. */
 const DENIED_IN = {
   telegram: 'The microphone is not allowed. Allow it for Telegram in the system’s settings, close this window and open it again; until then you can type.',
+  'telegram-web': 'The microphone is not allowed. Allow it for web.telegram.org in the browser’s settings, reload and tap again; until then you can type.',
   'telegram-windows': 'The microphone is not allowed, and Telegram Desktop remembers a No for good. Open this Mini App on your phone or in web.telegram.org to speak; here you can type.',
   'telegram-linux': 'Telegram Desktop on Linux gives Mini Apps no microphone. Open this Mini App on your phone or in web.telegram.org to speak; here you can type.',
 }

@@ -13,15 +13,17 @@ export class Watch {
   #said = new Set()
   #listening = new AbortController()
 
-  /** `on` has `move()`, asked for when the sound must be built anew, `dead()` and `trouble(trouble)`. */
+  /**
+   * `on` has `move()`, asked for when the sound must be built anew, `dead()`, `trouble(trouble)`, and `stir()`: the
+   * person or their devices moved, and what was missing may be there.
+   */
   constructor(sound, on) {
     this.#on = on
     this.turnTo(sound)
     this.#timer = setInterval(() => this.#tick(), PERIOD_MS)
     const { signal } = this.#listening
-    document.addEventListener('visibilitychange', () => this.look(), { signal })
-    // A sound that was suspended in the background may need a tap to come back.
-    document.addEventListener('pointerup', () => this.#sound.wake(), { signal, capture: true })
+    document.addEventListener('visibilitychange', () => this.#seen(), { signal })
+    for (const type of ['pointerup', 'keydown']) document.addEventListener(type, () => this.#touched(), { signal, capture: true })
     navigator.mediaDevices?.addEventListener?.('devicechange', () => this.#reconsider(), { signal })
   }
 
@@ -36,6 +38,18 @@ export class Watch {
   look() {
     if (!document.hidden) this.#sound.wake()
     this.#note()
+  }
+
+  #seen() {
+    this.look()
+    if (!document.hidden) this.#on.stir()
+  }
+
+  /** A tap or a key brings back what was suspended; what stays interrupted or is closed needs a successor. */
+  #touched() {
+    if (this.#sound.isUsable) this.#sound.wake()
+    else if (this.#silences > 0) this.#on.move()
+    this.#on.stir()
   }
 
   /** Watches no more. */
@@ -56,9 +70,9 @@ export class Watch {
     const passed = this.#wall - wall
     // In the background timers are slowed down, and their figures mean nothing.
     if (document.hidden || passed > 3 * PERIOD_MS / 1000) return
-    if (this.#sound.state === 'suspended') return this.#urge()
-    if (this.#sound.state !== 'running') return
+    if (this.#sound.state !== 'running') return this.#urge()
     this.#silences = 0
+    this.#said.delete('audio_suspended')
     this.#sound.tellLatency()
     if (this.#sound.isDead) return this.#on.dead()
     this.#stalls = this.#time - time < passed * SLOWEST ? this.#stalls + 1 : 0
@@ -81,6 +95,7 @@ export class Watch {
   #reconsider() {
     clearTimeout(this.#settling)
     this.#settling = setTimeout(async () => {
+      this.#on.stir()
       const sound = this.#sound
       const hasMoved = await sound.hasMoved().catch(() => false)
       if (hasMoved && sound === this.#sound && !this.#listening.signal.aborted) this.#on.move()

@@ -2,7 +2,7 @@
 
 /** Puts the pretend browser in place of the real one and returns what is seen of it. */
 export function pretend() {
-  const seen = { log: [], contexts: [], workers: [], nodes: [], tracks: [], fetched: [], devices: new Devices() }
+  const seen = { log: [], contexts: [], workers: [], nodes: [], tracks: [], fetched: [], devices: new Devices(), page: new EventTarget() }
   seen.devices.seen = seen
   Object.assign(globalThis, {
     AudioContext: class extends Context { constructor(options) { super(seen, options) } },
@@ -14,7 +14,8 @@ export function pretend() {
       return { ok: true, arrayBuffer: async () => new ArrayBuffer(8) }
     },
     document: Object.assign(new EventTarget(), { baseURI: 'https://page.example/voice/', hidden: false }),
-    location: { hash: '' },
+    location: { hash: '', protocol: 'https:' },
+    addEventListener: (...how) => seen.page.addEventListener(...how),
     window: globalThis,
     isSecureContext: true,
   })
@@ -91,7 +92,12 @@ class Node {
     Object.assign(this, { context, name, options, isConnected: false })
     this.port = { postMessage: (message) => this.said.push(message) }
     seen.nodes.push(this)
-    queueMicrotask(() => this.port.onmessage?.({ data: { type: 'ready' } }))
+    if (!seen.isMute) queueMicrotask(() => this.port.onmessage?.({ data: { type: 'ready' } }))
+  }
+
+  /** What it says of how loud it is. */
+  hear(rms = 0) {
+    this.port.onmessage?.({ data: { type: 'level', rms } })
   }
 
   connect() {

@@ -20,6 +20,8 @@ function make(options = {}) {
   }
 }
 
+/** The recorder or the player made last. */
+const node = (role) => seen.nodes.findLast(({ name }) => name === `vivavoce-${role}`)
 const worker = () => seen.workers.at(-1)
 const errors = () => told.filter(({ type }) => type === 'error').map(({ code }) => code)
 
@@ -38,6 +40,8 @@ async function begin(options) {
   call.start()
   await settle()
   worker().tell({ type: 'state', state: 'listening' })
+  node('recorder')?.hear()
+  told.splice(0, told.length, ...told.filter(({ type }) => type !== 'level'))
 }
 
 test('loads the Worker and the audio thread’s module before any tap', () => {
@@ -101,6 +105,16 @@ test('tells an address that is none', async () => {
     await settle()
     assert.deepEqual(errors(), ['bad_url'], String(url))
     assert.equal(call.state, 'idle')
+  }
+})
+
+test('tells an address that a secure page may not call', async () => {
+  for (const [url, expected] of [['ws://proxy.example/ws', ['bad_url']], ['ws://localhost:8003/ws', []]]) {
+    make({ url })
+    call.start()
+    await settle()
+    assert.deepEqual(errors(), expected)
+    if (expected.length) assert.match(told.at(-1).reason, /wss:/)
   }
 })
 
@@ -199,6 +213,62 @@ test('goes on in writing when there is no microphone', async () => {
   }
 })
 
+test('says that it listens once the recorder hears', async () => {
+  make()
+  call.start()
+  await settle()
+  worker().tell({ type: 'ready' })
+  worker().tell({ type: 'state', state: 'listening' })
+  assert.equal(call.state, 'connecting')
+  assert.equal(call.say('already'), true)
+  await settle()
+  assert.equal(worker().told.at(-1), 'say')
+  node('player').hear()
+  assert.equal(call.state, 'connecting', 'the player is no ear')
+  node('recorder').hear()
+  assert.equal(call.state, 'listening')
+  assert.deepEqual(told.filter(({ type }) => type === 'state').map(({ state }) => state), ['connecting', 'listening'])
+})
+
+test('lets the model speak while nobody is heard yet', async () => {
+  make()
+  call.start()
+  await settle()
+  for (const [state, shown] of [['speaking', 'speaking'], ['listening', 'connecting'], ['reconnecting', 'reconnecting'], ['listening', 'connecting']]) {
+    worker().tell({ type: 'state', state })
+    assert.equal(call.state, shown)
+  }
+})
+
+test('waits for a recorder that hears nothing no longer than six seconds', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  make()
+  call.start()
+  await settle()
+  worker().tell({ type: 'state', state: 'listening' })
+  mock.timers.tick(5999)
+  assert.equal(call.state, 'connecting')
+  mock.timers.tick(1)
+  assert.equal(call.state, 'listening')
+})
+
+test('waits for no recorder where nobody is to be heard', async () => {
+  make()
+  call.muted = true
+  call.start()
+  await settle()
+  worker().tell({ type: 'state', state: 'listening' })
+  assert.equal(call.state, 'listening', 'muted before')
+  call.stop()
+  call.muted = false
+  call.start()
+  await settle()
+  worker().tell({ type: 'state', state: 'listening' })
+  assert.equal(call.state, 'connecting')
+  call.muted = true
+  assert.equal(call.state, 'listening', 'muted meanwhile')
+})
+
 test('asks again at the next tap after a refusal', async () => {
   seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }))
   await begin()
@@ -212,7 +282,7 @@ test('asks again at the next tap after a refusal', async () => {
 
 test('tells Telegram’s users what helps there', async () => {
   for (const [platform, agent, words] of [
-    ['tdesktop', 'Windows NT 10.0', /remembers/], ['tdesktop', 'X11; Linux x86_64', /Linux/], ['ios', 'iPhone', /Telegram/], [undefined, 'Linux', /browser/],
+    ['tdesktop', 'Windows NT 10.0', /remembers/], ['tdesktop', 'X11; Linux x86_64', /Linux/], ['ios', 'iPhone', /Telegram/], ['weba', 'Linux', /web\.telegram\.org in/], [undefined, 'Linux', /browser/],
   ]) {
     seen = pretend()
     navigator.userAgent = agent
@@ -248,6 +318,79 @@ test('takes another microphone when the one it has goes away', async () => {
   await settle()
   assert.deepEqual(errors(), ['microphone_lost'])
   assert.equal(call.state, 'listening')
+})
+
+test('comes back to a lost microphone when something stirs, and never out of sight', async () => {
+  await begin()
+  document.hidden = true
+  seen.tracks[0].onended()
+  await settle()
+  assert.equal(seen.tracks.length, 1)
+  seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotFoundError' }))
+  document.hidden = false
+  document.dispatchEvent(new Event('visibilitychange'))
+  await settle()
+  document.dispatchEvent(new Event('pointerup'))
+  await settle()
+  assert.deepEqual(errors(), ['microphone_lost'], 'told once')
+  seen.devices.answer = () => undefined
+  document.dispatchEvent(new Event('pointerup'))
+  await settle()
+  assert.equal(seen.nodes[1].source.getAudioTracks()[0], seen.tracks[1])
+  document.dispatchEvent(new Event('pointerup'))
+  await settle()
+  assert.equal(seen.tracks.length, 2, 'and then it is left alone')
+})
+
+test('does not ask at every tap after a refusal', async () => {
+  seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }))
+  await begin()
+  document.dispatchEvent(new Event('pointerup'))
+  await settle()
+  assert.equal(seen.log.filter((word) => word === 'ask').length, 1)
+})
+
+test('says when the system mutes the microphone for good', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  await begin()
+  for (const muted of [false, true]) {
+    seen.tracks[0].muted = true
+    seen.tracks[0].onmute()
+    seen.tracks[0].muted = muted
+    mock.timers.tick(2000)
+    assert.deepEqual(errors(), muted ? ['microphone_paused'] : [])
+  }
+})
+
+test('lets go of the microphone half a minute after a call, and when the page goes', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  await begin()
+  call.stop()
+  mock.timers.tick(29_000)
+  assert.equal(seen.log.includes('release'), false)
+  mock.timers.tick(1000)
+  assert.equal(seen.log.at(-1), 'release')
+  assert.equal(navigator.audioSession.type, 'auto')
+  call.start()
+  await settle()
+  seen.page.dispatchEvent(new Event('pagehide'))
+  assert.equal(seen.log.at(-1), 'release')
+  assert.equal(call.state, 'idle')
+})
+
+test('lets wishes go that no microphone fulfils', async () => {
+  let asked = 0
+  seen.devices.answer = () => asked++ === 0 && Promise.reject(Object.assign(new Error(), { name: 'OverconstrainedError' }))
+  await begin({ audio: { deviceId: { exact: 'gone' } } })
+  assert.deepEqual([seen.wishes, errors()], [{ audio: true }, []])
+})
+
+test('takes another sound for a call when the one there is interrupted', async () => {
+  await begin()
+  call.stop()
+  seen.contexts[0].state = 'interrupted'
+  call.start()
+  assert.equal(seen.contexts.length, 2)
 })
 
 test('says what a page or a browser lacks', () => {
@@ -307,6 +450,7 @@ test('ends with a fault of the audio thread, and builds another at the next tap'
 test('tells the levels of both, twenty times a second at most, and none of a muted microphone', async () => {
   await begin()
   const [player, recorder] = seen.nodes
+  await new Promise((resolve) => setTimeout(resolve, 60))
   for (let each = 0; each < 10; each++) {
     recorder.port.onmessage({ data: { type: 'level', rms: 0.5 } })
     player.port.onmessage({ data: { type: 'level', rms: 0.25 } })

@@ -69,11 +69,15 @@ test('wakes what was suspended, and asks for a tap when that is not enough', asy
   assert.equal(seen.contexts[0].state, 'running')
 })
 
-test('does not wake what a telephone call interrupts', async () => {
-  const before = seen.log.length
+test('does not wake what a telephone call interrupts, but says so and takes another at a tap', async () => {
+  const resumed = () => seen.log.filter((word) => word === 'resume').length
+  const before = resumed()
   seen.contexts[0].state = 'interrupted'
   await pass(10)
-  assert.deepEqual([seen.log.length - before, errors], [0, []])
+  assert.deepEqual([resumed() - before, errors], [0, ['audio_suspended']])
+  document.dispatchEvent(new Event('keydown'))
+  await settle()
+  assert.deepEqual(seen.contexts.map(({ state }) => state), ['closed', 'running'])
 })
 
 test('judges nothing in the background', async () => {
@@ -93,9 +97,34 @@ test('moves to a device of another rate, and only to such', async () => {
   assert.deepEqual(seen.workers[0].told.slice(3), ['play', 'listen'])
 })
 
-test('tells a processor that never says it lives', async () => {
-  for (const node of seen.nodes) node.silent = true
-  await pass(5)
+test('does not ask again for a refused microphone when it builds anew', async () => {
+  call.stop()
+  seen.tracks[0].onended()
+  seen.devices.answer = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }))
+  call.start()
+  await settle()
+  const asked = () => seen.log.filter((word) => word === 'ask').length
+  const before = asked()
+  await pass(4, 0)
+  assert.deepEqual([asked() - before, errors], [0, ['microphone_denied']])
+})
+
+test('gives a recorder that comes late the time to live', async () => {
+  call.close()
+  seen = pretend()
+  let allow
+  seen.devices.answer = () => new Promise((resolve) => { allow = resolve })
+  call = new VivaVoce({ url: 'wss://proxy.example/ws' })
+  call.addEventListener('error', ({ detail }) => errors.push(detail.code))
+  call.start()
+  await settle()
+  await pass(10)
+  seen.isMute = true
+  allow()
+  await settle()
+  await pass(2)
+  assert.deepEqual(errors, [], 'although the player is old by then')
+  await pass(3)
   assert.deepEqual(errors, ['worklet_fault'])
 })
 
