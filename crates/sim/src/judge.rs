@@ -94,6 +94,10 @@ pub fn locked(setup: &Value, token: Option<&Token>) -> Value {
     if token.mask.is_empty() {
         return lock.clone();
     }
+    // What is no setup at all is refused as that.
+    if !setup.is_object() {
+        return setup.clone();
+    }
     let (mut setup, lock) = (camel(setup, 2), camel(lock, 2));
     for path in &token.mask {
         let names: Vec<String> = path.split('.').map(to_camel).collect();

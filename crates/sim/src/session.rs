@@ -175,6 +175,9 @@ impl Session {
                 self.take(bytes, now)?;
             }
         }
+        if matches!(self.stage, Stage::Fresh) && self.ends() <= now {
+            return Err(self.house.script().connection.end.clone());
+        }
         let Stage::Open(open) = &mut self.stage else { return Ok(()) };
         open.conversation.tick(now, &mut self.out)?;
         if let Some((at, left)) = open.go_away
@@ -192,19 +195,26 @@ impl Session {
             Conversation::new(Arc::clone(&self.house), self.connection, terms, memory, now);
         conversation.greet(now, &mut self.out);
         let rules = &self.house.script().connection;
-        let (mut ends, mut end) = (self.opened + seconds(rules.length_s), rules.end.clone());
+        let (mut ends, mut end) = (self.ends(), rules.end.clone());
         let oldest = now + seconds(rules.session_s).saturating_sub(conversation.age(now));
         if !conversation.is_compressed() && oldest < ends {
             (ends, end) = (oldest, refusal::aborted());
         }
         let left = seconds(rules.go_away_lead_s);
-        let go_away = (left > Duration::ZERO).then(|| (ends.saturating_sub(left), left.min(ends - now)));
+        let go_away =
+            (left > Duration::ZERO).then(|| (ends.saturating_sub(left), left.min(ends.saturating_sub(now))));
         self.stage = Stage::Open(Box::new(Open { conversation, ends, end, go_away }));
+    }
+
+    /// When this connection ends, whatever is said on it.
+    fn ends(&self) -> Duration {
+        self.opened.saturating_add(seconds(self.house.script().connection.length_s))
     }
 
     fn due(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Fresh | Stage::Over => None,
+            Stage::Fresh => Some(self.ends()),
+            Stage::Over => None,
             Stage::SettingUp(setting) => Some(setting.due),
             Stage::Open(open) => {
                 let go_away = open.go_away.map(|(at, _)| at);

@@ -1,8 +1,9 @@
 //! What ends by itself.
 
-use crate::stage::{MODEL_38, Stage, house, setup, setup_with};
+use crate::stage::{MODEL_38, Stage, caller, house, setup, setup_with};
 use core::time::Duration;
 use serde_json::{Value, json};
+use vivavoce_sim::model::Version;
 
 fn compressed() -> Value {
     setup_with(MODEL_38, &json!({"contextWindowCompression": {"slidingWindow": {}}, "sessionResumption": {}}))
@@ -113,4 +114,24 @@ fn a_flood_is_answered_as_far_as_the_line_reaches() {
     stage.pass(120.0);
     assert!((10..30).contains(&stage.count("turnComplete")), "{}", stage.count("turnComplete"));
     assert!(stage.transcript("outputTranscription").ends_with("“199”"));
+}
+
+#[test]
+fn a_setup_that_comes_with_the_connection_s_end_is_the_end() {
+    let house = house("[connection]\nlength_s = 2\ngo_away_lead_s = 1\nsetup_ms = [500, 500]");
+    let mut stage = Stage::connect(&house, caller(Version::V1beta), Duration::ZERO);
+    stage.pass(1.9);
+    stage.send(&json!({"setup": setup(MODEL_38)}));
+    stage.pass(1.0);
+    assert!(stage.closed.is_some());
+}
+
+#[test]
+fn a_connection_without_a_setup_ends_too() {
+    let mut stage =
+        Stage::connect(&house("[connection]\nlength_s = 2"), caller(Version::V1beta), Duration::ZERO);
+    stage.pass(1.9);
+    assert_eq!(stage.closed, None);
+    stage.pass(0.2);
+    assert!(stage.closed.is_some());
 }

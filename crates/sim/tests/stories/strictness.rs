@@ -407,7 +407,11 @@ fn a_locked_setup_replaces_what_the_client_wants() {
     let lock = json!({"generation_config": {"response_modalities": ["AUDIO"]}});
     let wish =
         json!({"model": MODEL_38, "generationConfig": {"temperature": 1, "responseModalities": ["TEXT"]}});
-    assert_eq!(open(lock, &["generationConfig.responseModalities"], wish), None);
+    let mask = &["generationConfig.responseModalities"];
+    assert_eq!(open(lock.clone(), mask, wish), None);
+    for nothing in [json!("setup"), json!([1]), json!(7)] {
+        assert_eq!(open(lock.clone(), mask, nothing).map(|(code, _)| code), Some(1007));
+    }
 }
 
 #[test]
