@@ -6,7 +6,7 @@ use crate::player::Player;
 use crate::recorder::Recorder;
 use crate::socket::{Socket, SocketEvent};
 use crate::timer::Timer;
-use bytes::Bytes;
+use crate::unheard::{Deed, Unheard};
 use core::cell::RefCell;
 use core::time::Duration;
 use js_sys::Function;
@@ -129,30 +129,34 @@ struct Shell {
     socket: Option<Socket>,
     recorder: Option<Recorder>,
     player: Option<Player>,
-    /// What the player is to do as soon as there is one; the proxy's credit bounds it.
-    unplayed: VecDeque<Deed>,
+    /// What a player that comes is to do first.
+    unheard: Unheard,
     timer: Timer,
     tell: Function,
     desk: Weak<Desk>,
 }
 
-/// What a player can do.
-#[derive(Debug)]
-enum Deed {
-    Play { epoch: u32, position: u64, pcm: Bytes },
-    End { epoch: u32, samples: u64 },
-    Flush { epoch: u32 },
-}
-
 impl Shell {
     fn new(client: Client, tell: Function, desk: Weak<Desk>) -> Self {
         let (socket, recorder, player) = (None, None, None);
-        Self { client, socket, recorder, player, unplayed: VecDeque::new(), timer: Timer::new(), tell, desk }
+        Self {
+            client,
+            socket,
+            recorder,
+            player,
+            unheard: Unheard::default(),
+            timer: Timer::new(),
+            tell,
+            desk,
+        }
     }
 
     fn handle(&mut self, input: ClientInput) {
         if matches!(input, ClientInput::SocketClosed { .. }) {
             self.socket = None;
+        }
+        if let ClientInput::Player(report) = &input {
+            self.unheard.heard(report);
         }
         self.client.handle(input, now());
         while let Some(output) = self.next() {
@@ -218,16 +222,14 @@ impl Shell {
     }
 
     fn play(&mut self, deed: Deed) {
-        match &self.player {
-            Some(player) => deed.on(player),
-            None => self.unplayed.push_back(deed),
+        if let Some(player) = &self.player {
+            deed.on(player);
         }
+        self.unheard.push(deed);
     }
 
     fn attach(&mut self, player: Player) {
-        for deed in self.unplayed.drain(..) {
-            deed.on(&player);
-        }
+        self.unheard.iter().for_each(|deed| deed.on(&player));
         self.player = Some(player);
     }
 
@@ -240,11 +242,11 @@ impl Shell {
 }
 
 impl Deed {
-    fn on(self, player: &Player) {
+    fn on(&self, player: &Player) {
         match self {
-            Self::Play { epoch, position, pcm } => player.play(epoch, position, &pcm),
-            Self::End { epoch, samples } => player.end(epoch, samples),
-            Self::Flush { epoch } => player.flush(epoch),
+            Self::Play { epoch, position, pcm } => player.play(*epoch, *position, pcm),
+            Self::End { epoch, samples } => player.end(*epoch, *samples),
+            Self::Flush { epoch } => player.flush(*epoch),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`port`]: a message port to the audio thread;
 //! - [`recorder`]: the microphone's end of such a port;
 //! - [`player`]: the loudspeaker's;
+//! - [`unheard`]: what of the model's voice was handed over and not heard yet;
 //! - [`timer`]: the one alarm that a call sets;
 //! - [`clock`]: the time it is;
 //! - [`fault`]: JavaScript's errors, made ours.
@@ -21,6 +22,7 @@ pub mod port;
 pub mod recorder;
 pub mod socket;
 pub mod timer;
+pub mod unheard;
 
 pub use call::Call;
 

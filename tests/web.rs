@@ -343,6 +343,32 @@ async fn a_call_keeps_the_model_s_voice_until_there_is_a_player() {
 }
 
 #[wasm_bindgen_test]
+async fn a_call_gives_a_new_player_what_the_one_before_left_unheard() {
+    let pretend = PretendSockets::install();
+    let (call, _) = call();
+    call.start();
+    pretend.run("socket.onopen({})");
+    pretend.run(READY);
+    pretend.run(
+        "socket.onmessage({ data: new Uint8Array([2,0,0,0, 1,0,0,0, 0,0,0,0, 0,0,0,0,0,0,0,0, 6,7,8,9]).buffer })",
+    );
+    let (near, far) = channel();
+    let orders = Heard::default();
+    let far = Port::open(far, orders.reader(words));
+    call.play_to(near);
+    assert_eq!(orders.next().await, r#"{"type":"play","epoch":1,"position":0,"pcm":[6,7,8,9]}"#);
+    let report = about("report", 1.0);
+    Reflect::set(&report, &"heard".into(), &1.into()).unwrap();
+    far.post(&report).unwrap();
+    a_message_goes_round().await;
+    let (near, far) = channel();
+    let orders = Heard::default();
+    let _far = Port::open(far, orders.reader(words));
+    call.play_to(near);
+    assert_eq!(orders.next().await, r#"{"type":"play","epoch":1,"position":1,"pcm":[8,9]}"#);
+}
+
+#[wasm_bindgen_test]
 fn a_freed_call_closes_its_socket() {
     let pretend = PretendSockets::install();
     let (call, told) = call();
