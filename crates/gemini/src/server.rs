@@ -8,7 +8,8 @@ use crate::speech::VoiceConsentSignature;
 use crate::tool::{ToolCall, ToolCallCancellation};
 use crate::usage::UsageMetadata;
 use core::time::Duration;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 word! {
     /// One frame of the service. Fields come together in any number, none included: look at each.
@@ -84,12 +85,12 @@ word! {
 }
 
 impl ServerMessage {
-    /// Reads a frame, text or binary.
+    /// Reads a frame, text or binary. A surprise in a field that no call hangs on is passed over.
     ///
     /// # Errors
     /// What was expected and what was found; nothing of what was said.
     pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(frame).map_err(DecodeError::from)
+        serde_json::from_slice(frame).or_else(|error| decode_less(frame).ok_or(DecodeError::from(error)))
     }
 
     /// Writes the frame.
@@ -109,6 +110,33 @@ impl ServerMessage {
     }
 }
 
+/// Reads a frame without those of its spare fields that hold surprises.
+fn decode_less(frame: &[u8]) -> Option<ServerMessage> {
+    let mut message: Value = serde_json::from_slice(frame).ok()?;
+    drop_surprises::<ServerMessage>(&mut message, &["usageMetadata", "usage_metadata"]);
+    for name in ["serverContent", "server_content"] {
+        if let Some(content) = message.get_mut(name) {
+            drop_surprises::<ServerContent>(content, SPARE_CONTENT);
+        }
+    }
+    serde_json::from_value(message).ok()
+}
+
+/// Drops those fields of a word of type `T` that are not read by themselves.
+fn drop_surprises<T: DeserializeOwned>(word: &mut Value, spare: &[&str]) {
+    let Some(fields) = word.as_object_mut() else { return };
+    for name in spare {
+        let Some(value) = fields.remove(*name) else { continue };
+        if serde_json::from_value::<T>(json!({ *name: value.clone() })).is_ok() {
+            fields.insert((*name).to_owned(), value);
+        }
+    }
+}
+
+/// What an answer rests on, for those who show it.
+const SPARE_CONTENT: &[&str] =
+    &["groundingMetadata", "grounding_metadata", "urlContextMetadata", "url_context_metadata"];
+
 impl SessionResumptionUpdate {
     /// A handle to go on with now.
     pub fn resumable(handle: impl Into<String>) -> Self {
@@ -124,5 +152,24 @@ impl SessionResumptionUpdate {
 impl From<ServerContent> for ServerMessage {
     fn from(content: ServerContent) -> Self {
         Self { server_content: Some(content), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_surprise_where_nothing_hangs_on_it_hides_nothing_else() {
+        let frame = br#"{"usageMetadata":{"totalTokenCount":7},"serverContent":{"interrupted":true,
+            "groundingMetadata":[{"webSearchQueries":1}],"url_context_metadata":"none"}}"#;
+        let message = ServerMessage::decode(frame).unwrap();
+        let content = message.server_content.unwrap();
+        assert!(content.interrupted);
+        assert_eq!((content.grounding_metadata, content.url_context_metadata), (None, None));
+        assert_eq!(message.usage_metadata.unwrap().total_token_count, Some(7));
+        let message = ServerMessage::decode(br#"{"usageMetadata":7,"setupComplete":{}}"#).unwrap();
+        assert!(message.setup_complete.is_some());
+        assert!(ServerMessage::decode(br#"{"usageMetadata":7,"serverContent":7}"#).is_err());
     }
 }
