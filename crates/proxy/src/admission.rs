@@ -66,7 +66,8 @@ impl Caller {
             headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
         };
         let forwarded = |name: &header::HeaderName| {
-            name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
+            let name = name.as_str();
+            matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
         };
         Self {
             peer: peer.ip().to_canonical(),
@@ -120,6 +121,8 @@ mod tests {
             ("127.0.0.1", vec![("host", "127.0.0.1.evil.example")], false),
             ("127.0.0.1", vec![("host", "localhost"), ("x-forwarded-for", "127.0.0.1")], false),
             ("127.0.0.1", vec![("host", "localhost"), ("forwarded", "for=127.0.0.1")], false),
+            ("127.0.0.1", vec![("host", "localhost"), ("via", "1.1 proxy")], false),
+            ("127.0.0.1", vec![("host", "localhost"), ("x-real-ip", "203.0.113.9")], false),
             ("192.168.1.7", vec![("host", "localhost")], false),
         ] {
             let verdict = admission().admit(&hello(), &caller(peer, &headers));
