@@ -222,15 +222,16 @@ impl<'p> Conversation<'p> {
         while self.tally.answer().is_none() || Instant::now() < silent_until {
             self.step().await?;
             if self.is_forsaken() {
-                return Err(TalkError::NoReply { file: file.to_owned(), what: NOTHING });
+                let what = if self.tally.has_soundless_answer() { SOUNDLESS } else { NOTHING };
+                return Err(TalkError::NoReply { file: file.to_owned(), what });
             }
         }
         let late_until = Instant::now() + LATE_WORDS;
         while Instant::now() < late_until {
             self.step().await?;
         }
-        let figures = self.tally.figures(file.to_owned()).filter(|figures| figures.reply_samples > 0);
-        let silent = || TalkError::NoReply { file: file.to_owned(), what: "a turn without a sound" };
+        let figures = self.tally.figures(file.to_owned());
+        let silent = || TalkError::NoReply { file: file.to_owned(), what: NOTHING };
         let pcm = self.tally.answer().map(|turn| turn.pcm.clone()).unwrap_or_default();
         Ok((figures.ok_or_else(silent)?, pcm))
     }
@@ -484,6 +485,8 @@ impl fmt::Display for TalkError {
 impl std::error::Error for TalkError {}
 
 const NOTHING: &str = "the model said nothing for 30 s";
+
+const SOUNDLESS: &str = "a turn without a sound, and nothing for 30 s";
 
 /// How long the model may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);

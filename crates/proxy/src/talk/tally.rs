@@ -61,8 +61,8 @@ impl Tally {
                     TurnState::Complete => turn.complete_at = Some(now),
                 }
             }
-            FromProxy::Ready(_)
-            | FromProxy::Activity { .. }
+            FromProxy::Ready(_) => self.begin_connection(),
+            FromProxy::Activity { .. }
             | FromProxy::Tool { .. }
             | FromProxy::Error { .. }
             | FromProxy::Bye { .. } => {}
@@ -85,10 +85,24 @@ impl Tally {
         self.heard_at = Some(now);
     }
 
-    /// The first turn that was completed after the file's end.
+    /// The first turn with sound that was completed after the file's end.
     pub(crate) fn answer(&self) -> Option<&Turn> {
-        let spoken_at = self.spoken_at?;
-        self.turns.iter().find(|turn| turn.complete_at.is_some_and(|at| at >= spoken_at))
+        self.completed().find(|turn| !turn.pcm.is_empty())
+    }
+
+    /// Whether a turn was completed after the file's end, though without a sound.
+    pub(crate) fn has_soundless_answer(&self) -> bool {
+        self.completed().next().is_some()
+    }
+
+    fn completed(&self) -> impl Iterator<Item = &Turn> {
+        let is_answer = |turn: &&Turn| self.spoken_at.is_some_and(|end| turn.complete_at >= Some(end));
+        self.turns.iter().filter(is_answer)
+    }
+
+    /// A connection begins, whose turns are counted anew: what was said on the one before it is no part of them.
+    fn begin_connection(&mut self) {
+        self.turns.clear();
     }
 
     /// The figures of that turn.
@@ -152,6 +166,35 @@ mod tests {
     }
 
     #[test]
+    fn passes_over_turns_without_a_sound() {
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        tally.spoken(start);
+        let state = TurnState::Complete;
+        tally.message(&FromProxy::Turn { epoch: 1, state, samples: 0, reason: None }, start);
+        assert!(tally.answer().is_none());
+        assert!(tally.has_soundless_answer());
+        turn(&mut tally, 2, start, start);
+        assert_eq!(tally.answer().unwrap().epoch, 2);
+    }
+
+    #[test]
+    fn mixes_no_turns_of_two_connections() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut tally = Tally::default();
+        tally.spoken(start);
+        let frame = Bytes::from_static(&[0; 960]);
+        let (kind, codec) = (Kind::Model, Codec::Pcm);
+        let lost = AudioFrame { kind, codec, epoch: 1, sequence: 0, position: 0, payload: frame };
+        tally.audio(&lost, at(100));
+        tally.message(&FromProxy::Ready(ready()), at(200));
+        turn(&mut tally, 1, at(300), at(400));
+        let figures = tally.figures("a.wav".to_owned()).unwrap();
+        assert_eq!((figures.reply_samples, figures.first_audio_ms), (480, Some(300.0)));
+    }
+
+    #[test]
     fn has_no_answer_before_a_turn_is_complete() {
         let start = Instant::now();
         let mut tally = Tally::default();
@@ -159,6 +202,12 @@ mod tests {
         assert!(tally.answer().is_none());
         tally.spoken(start + Duration::from_millis(1));
         assert!(tally.answer().is_none());
+    }
+
+    fn ready() -> vivavoce_wire::message::Ready {
+        let (call, model) = ("c".to_owned(), "m".to_owned());
+        let upstream = vivavoce_wire::message::Upstream::Simulator;
+        vivavoce_wire::message::Ready { call, upstream, model, rate_hz: 24_000, max_frame_bytes: 65_536 }
     }
 
     fn turn(tally: &mut Tally, epoch: u32, first_audio_at: Instant, complete_at: Instant) {
