@@ -112,9 +112,12 @@ impl Server {
         tokio::pin!(stop);
         let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
-            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+            let free = async {
+                let permit = Arc::clone(&connections).acquire_owned().await;
+                (permit, self.listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                taken = free => taken,
                 () = &mut stop => break,
             };
             match accepted {
@@ -140,7 +143,7 @@ impl Server {
 
 /// Answers the requests of one connection, and ends it when the process goes down.
 async fn connection(stream: TcpStream, peer: SocketAddr, router: axum::Router, house: Arc<House>) {
-    prepare(&stream);
+    prepare(&stream, house.config.limits.unread.max(UNTAKEN));
     let service = service_fn(move |mut request| {
         request.extensions_mut().insert(Peer(peer));
         router.clone().call(request)
@@ -165,12 +168,18 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: axum::Router, h
     }
 }
 
-/// Small frames at once, and what the phone has not taken yet kept where an interruption can drop it.
-fn prepare(stream: &TcpStream) {
+/// Small frames at once; what the phone has not taken yet kept where an interruption can drop it; and an end to
+/// connections that take nothing, of pages too, after `untaken`.
+fn prepare(stream: &TcpStream, untaken: Duration) {
     let prepared = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let prepared =
-        prepared.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_BYTES));
+    let prepared = prepared.and_then(|()| {
+        let socket = socket2::SockRef::from(stream);
+        socket.set_tcp_user_timeout(Some(untaken + UNTAKEN))?;
+        socket.set_tcp_notsent_lowat(NOTSENT_BYTES)
+    });
+    #[cfg(not(target_os = "linux"))]
+    let _ = untaken;
     if let Err(error) = prepared {
         tracing::debug!(%error, "a socket option was refused");
     }
@@ -246,6 +255,9 @@ impl std::error::Error for StartError {}
 
 /// Pages and calls together, well below the usual limit of open files.
 const MOST_CONNECTIONS: usize = 4_096;
+
+/// One that takes nothing for this long takes nothing any more.
+const UNTAKEN: Duration = Duration::from_secs(30);
 
 /// A request's head comes within this, or not at all.
 const HEADER_DEADLINE: Duration = Duration::from_secs(5);
