@@ -49,9 +49,9 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
 
 fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
     let audio = Fields::of("audio", fields.raw("audio"))?;
-    let codec = match audio.present("codec") {
-        Some(_) => audio.one_of("codec", &[("pcm", CodecName::Pcm)])?,
-        None => CodecName::Pcm,
+    let codec = match audio.text_or_none("codec")?.as_deref() {
+        Some("pcm") | None => CodecName::Pcm,
+        Some(found) => return Err(odd("codec", "pcm", found)),
     };
     Ok(Hello {
         audio: Uplink { rate_hz: audio.u32("rate_hz")?, codec },
@@ -170,10 +170,7 @@ impl<'a> Fields<'a> {
     fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, MessageError> {
         let found = self.text(name)?;
         let known = words.iter().find(|(word, _)| *word == found);
-        known.map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            odd(name, &words.join(" or "), &found)
-        })
+        known.map(|(_, meaning)| *meaning).ok_or_else(|| odd(name, "a word that belongs there", &found))
     }
 }
 
