@@ -43,7 +43,8 @@ function bind(module) {
   const optimised = join(PKG, 'vivavoce_bg.wasm')
   return unlessDone('main', optimised, [module, join(ROOT, 'Cargo.lock')], '', () => step('wasm-bindgen and wasm-opt', async () => {
     await run('wasm-bindgen', [module, '--out-dir', PKG, ...GLUE])
-    const told = await optimise(['-Oz', '--minify-imports-and-exports-and-modules'], optimised, optimised)
+    await optimise(['-Oz', '--converge'], optimised, optimised)
+    const told = await optimise(['--minify-imports-and-exports-and-modules', ...STRIP], optimised, optimised)
     await shorten(join(PKG, 'vivavoce.js'), JSON.parse(told.slice(told.indexOf('{'), told.lastIndexOf('}') + 1)))
   }))
 }
@@ -65,7 +66,7 @@ function polish(module) {
   const optimised = join(PKG, 'vivavoce_worklet.wasm')
   return unlessDone('worklet', optimised, [module], '', async () => {
     await copyFile(module, optimised)
-    await optimise(['-O3'], optimised, optimised)
+    await optimise(['-O3', ...STRIP], optimised, optimised)
   })
 }
 
@@ -82,7 +83,7 @@ function nameless() {
 
 function optimise(passes, from, to) {
   const tool = join(ROOT, 'node_modules', 'binaryen', 'bin', 'wasm-opt')
-  return run(process.execPath, [tool, ...passes, '--strip-debug', '--strip-producers', '--strip-target-features', '-o', to, from])
+  return run(process.execPath, [tool, ...passes, '-o', to, from])
 }
 
 async function targetFolder() {
@@ -127,6 +128,9 @@ async function files(folder) {
   const isMeant = (entry) => entry.isFile() && !entry.name.startsWith('.')
   return found.filter(isMeant).map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name))).sort()
 }
+
+/** Last of all: wasm-opt itself reads the list of features. */
+const STRIP = ['--strip-debug', '--strip-producers', '--strip-target-features']
 
 const WASM = 'wasm32-unknown-unknown'
 
