@@ -82,11 +82,13 @@ export class Sound {
   /** Starts a player and returns the port to speak to it. */
   play() {
     this.#player = this.#node('vivavoce-player', 'model', { numberOfInputs: 0, outputChannelCount: [2] })
-    this.tellLatency()
     return link(this.#player)
   }
 
-  /** Tells the player how much later its samples are heard than they are made; headphones change it. */
+  /**
+   * Tells the player how much later its samples are heard than they are made; headphones change it. Not to be called
+   * while a device starts: Firefox asks the sound server, and now and then each of them waited for the other for good.
+   */
   tellLatency() {
     const { baseLatency = 0, outputLatency = 0 } = this.#context
     this.#player?.port.postMessage({ type: 'latency', seconds: baseLatency + outputLatency })
