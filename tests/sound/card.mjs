@@ -82,6 +82,10 @@ export class SoundCard {
       '--load=module-remap-source master=microphone.monitor source_name=ear'], ['ignore', 'ignore', 'ignore'])
     await until('PulseAudio answers', () => this.#ask('set-default-source', 'ear'))
     if (!this.#ask('set-default-sink', 'loudspeaker')) throw new Error('PulseAudio has no loudspeaker')
+    // A null sink that nobody hurries works in steps of 2 s; real devices work in steps of some milliseconds.
+    for (const device of ['ear', 'loudspeaker.monitor']) {
+      this.#run('parec', ['--raw', `--device=${device}`, '--latency-msec=10'], ['ignore', 'ignore', 'ignore'])
+    }
   }
 
   #ask(...words) {

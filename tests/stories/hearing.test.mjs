@@ -32,7 +32,8 @@ for (const rate of [44100, 48000]) {
     // Where the filter ends, above 7 kHz, it is nobody's promise to keep the sound as it was.
     const [there, here] = [resample(said, 16000), heard.samples].map(samples => lowPass(samples, 7000, 16000))
     const result = compare(there, here, 16000)
-    note(`SNR ${result.snr_db.toFixed(1)} dB, median ${result.median_db.toFixed(1)} dB, gain ${result.gain.toFixed(3)}, ` +
+    const kept = result.segments.filter(({ snr_db }) => snr_db > 20).length / result.segments.length
+    note(`${(100 * kept).toFixed(0)} % kept, SNR ${result.snr_db.toFixed(1)} dB, median ${result.median_db.toFixed(1)} dB, gain ${result.gain.toFixed(3)}, ` +
       `${result.jumps.length} jumps`)
     assert.ok(result.correlation > 0.9, `correlation ${result.correlation}`)
     assert.ok(Math.abs(result.gain - 1) < 0.1, `gain ${result.gain}`)
