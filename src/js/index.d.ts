@@ -1,4 +1,4 @@
-/** Where a call stands. */
+/** Where a call stands. `listening` is said once the microphone is heard, or there is none to wait for. */
 export type State = 'idle' | 'connecting' | 'listening' | 'speaking' | 'reconnecting'
 
 /** Who speaks. */
@@ -56,7 +56,7 @@ export class VivaVoce extends EventTarget {
   muted: boolean
   /** Calls. Call it in the handler of a tap or a key, before any `await`. */
   start(): void
-  /** Hangs up; `ended` follows at once. */
+  /** Hangs up; `ended` follows at once. The microphone is let go half a minute later, unless another call begins. */
   stop(): void
   /** Says something in writing; false if no call is on. */
   say(text: string): boolean
