@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from './fact.mjs'
+import { until, within } from './fact.mjs'
 import { hurried } from './priority.mjs'
 import { rms } from './signal.mjs'
 
@@ -28,7 +28,8 @@ export class SoundCard {
       '--format=float32le', '--channels=1', `--rate=${rate}`], ['pipe', 'ignore', 'inherit'])
     player.stdin.on('error', () => { /* The exit code says it. */ })
     player.stdin.end(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength))
-    const [code] = await once(player, 'close')
+    const patience_ms = 1000 * samples.length / rate + 15_000
+    const [code] = await within(patience_ms, 'all was said', once(player, 'close'))
     if (code !== 0) throw new Error(`pacat ended with ${code}`)
   }
 

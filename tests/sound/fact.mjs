@@ -13,3 +13,16 @@ export async function until(fact, look, { patience_ms = 15_000, every_ms = 20, w
     await new Promise(resolve => setTimeout(resolve, every_ms))
   }
 }
+
+/** Waits for a promise that comes true by itself, but no longer than `patience_ms`. */
+export async function within(patience_ms, fact, promise) {
+  let late
+  const patience = new Promise((_, reject) => {
+    late = setTimeout(() => reject(new Error(`waited ${patience_ms / 1000} s in vain until ${fact}`)), patience_ms)
+  })
+  try {
+    return await Promise.race([promise, patience])
+  } finally {
+    clearTimeout(late)
+  }
+}

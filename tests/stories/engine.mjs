@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Builder } from 'selenium-webdriver'
 import { find } from '../../scripts/child.mjs'
-import { until } from '../sound/fact.mjs'
+import { until, within } from '../sound/fact.mjs'
 import { hurried } from '../sound/priority.mjs'
 
 /** The engines to tell the stories in: all three, or those that the environment names. */
@@ -20,7 +20,8 @@ export class Browser {
     const browser = new Browser(engine, card)
     try {
       const url = await KINDS[engine].drive(browser)
-      browser.driver = await new Builder().usingServer(url).withCapabilities(KINDS[engine].wishes(browser)).build()
+      const driver = new Builder().usingServer(url).withCapabilities(KINDS[engine].wishes(browser)).build()
+      browser.driver = await within(30_000, `${engine} opens`, driver)
       await browser.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000 })
     } catch (error) {
       await browser.close()

@@ -5,18 +5,23 @@ import { DIST } from '../../scripts/build.mjs'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
 import { clicks, gaps, pitch } from '../sound/flaw.mjs'
-import { resample, rms } from '../sound/signal.mjs'
+import { resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
+import { Gate } from './gate.mjs'
 import { House } from './house.mjs'
 import { story } from './story.mjs'
+import { overhear, overheard, WITNESS } from './witness.mjs'
 
 story('speaks the reply whole, and shows the words of both', {}, async ({ browser, card, note, after }) => {
   const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
   after(() => house.close())
-  const call = await Call.open(browser, house.url)
+  const gate = await Gate.open(house, { script: WITNESS })
+  after(() => gate.close())
+  const call = await Call.open(browser, gate.url)
   await call.tap()
   await call.reach('listening')
+  await overhear(browser, 'player')
   const recording = await card.listen()
   await card.speak(speak(SENTENCES[1].text, { ...SENTENCES[1], rate: card.rate, silence_s: 0.3 }))
   await call.reach('speaking')
@@ -24,6 +29,7 @@ story('speaks the reply whole, and shows the words of both', {}, async ({ browse
   await call.reach('listening')
   await until('it is quiet', () => !recording.sounds(0.3))
   await recording.stop()
+  const played = await overheard(browser, 'player')
   const captions = await call.captions()
   await call.tap()
   await call.reach('ended')
@@ -31,7 +37,8 @@ story('speaks the reply whole, and shows the words of both', {}, async ({ browse
 
   assert.ok(captions.some(({ who, text }) => who === 'user' && text.includes('How is the weather?')), JSON.stringify(captions))
   assert.ok(captions.some(({ who, text }) => who === 'model' && text.includes('Much as it was yesterday.')))
-  judge(house.said(), recording, note)
+  isWhole(house.said(), played, note)
+  isHeard(house.said(), { rate: recording.rate, samples: recording.samples() }, note)
 })
 
 story('falls silent when spoken over, and answers again', {}, async ({ browser, card, note, after }) => {
@@ -68,19 +75,34 @@ story('falls silent when spoken over, and answers again', {}, async ({ browser, 
   assert.ok(Math.abs(heard - 550) < 5, `the next answer has 550 Hz, heard ${heard}`)
 })
 
-/** The reply as the loudspeaker played it against the reply as it was sent. */
-function judge(sent, recording, note) {
-  const said = resample(sent, recording.rate)
-  const heard = recording.samples()
-  const result = compare(said, heard, recording.rate)
-  const aligned = heard.subarray(Math.round(result.delay)).map(sample => sample / result.gain)
-  const flaws = { gaps: gaps(said, aligned, recording.rate), clicks: clicks(said, aligned, recording.rate) }
-  note(`loudspeaker: correlation ${result.correlation.toFixed(4)}, SNR ${result.snr_db.toFixed(1)} dB, ` +
-    `median ${result.median_db.toFixed(1)} dB, gain ${result.gain.toFixed(3)}, ${result.jumps.length} jumps, ` +
-    `${flaws.gaps.length} gaps, ${flaws.clicks.length} clicks, level ${rms(heard).toFixed(3)}`)
-  assert.deepEqual(flaws, { gaps: [], clicks: [] })
-  assert.deepEqual(result.jumps, [])
-  assert.ok(result.correlation > 0.98, `correlation ${result.correlation}`)
-  const [there, here] = [pitch(said, recording.rate), pitch(aligned, recording.rate)]
+/** The reply as the page played it: nothing missing, nothing twice, no click, the same pitch. */
+function isWhole(sent, played, note) {
+  const { said, aligned, flaws, result } = lay('what the page played', sent, played, note)
+  assert.deepEqual(flaws, { gaps: [], clicks: [], jumps: [] })
+  assert.ok(result.snr_db > 40, `SNR ${result.snr_db} dB`)
+  hasPitchOf(said, aligned, played.rate)
+}
+
+/** The reply at the loudspeaker, on the way to which a busy machine drops a buffer now and then. */
+function isHeard(sent, heard, note) {
+  const { said, aligned, flaws, result } = lay('what the loudspeaker played', sent, heard, note)
+  const missing_ms = flaws.gaps.reduce((sum, { ms }) => sum + ms, 0)
+  assert.ok(missing_ms <= 100, `${missing_ms} ms are missing`)
+  assert.ok(result.correlation > 0.95, `correlation ${result.correlation}`)
+  hasPitchOf(said, aligned, heard.rate)
+}
+
+function lay(what, sent, { samples, rate }, note) {
+  const said = resample(sent, rate)
+  const result = compare(said, samples, rate)
+  const aligned = samples.subarray(Math.round(result.delay)).map(sample => sample / result.gain)
+  const flaws = { gaps: gaps(said, aligned, rate), clicks: clicks(said, aligned, rate), jumps: result.jumps }
+  note(`${what}: SNR ${result.snr_db.toFixed(1)} dB, correlation ${result.correlation.toFixed(4)}, gain ` +
+    `${result.gain.toFixed(3)}, ${flaws.jumps.length} jumps, ${flaws.gaps.length} gaps, ${flaws.clicks.length} clicks`)
+  return { said, aligned, flaws, result }
+}
+
+function hasPitchOf(said, heard, rate) {
+  const [there, here] = [pitch(said, rate), pitch(heard, rate)]
   assert.ok(Math.abs(here / there - 1) < 0.01, `pitch ${here} Hz for ${there}`)
 }

@@ -10,6 +10,7 @@ import { Call } from './call.mjs'
 import { Gate } from './gate.mjs'
 import { House } from './house.mjs'
 import { story } from './story.mjs'
+import { WITNESS } from './witness.mjs'
 
 story('listens soon after the tap', {}, async ({ browser, note, after }) => {
   const house = await House.open({ page: DIST })
@@ -111,19 +112,3 @@ async function serveFiles(path) {
 }
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' }
-
-/** Runs before the page: writes down each time that it asks for the microphone, and the contexts it makes. */
-const WITNESS = `
-  window.asked = []
-  window.contexts = []
-  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
-  navigator.mediaDevices.getUserMedia = wishes => {
-    asked.push(JSON.parse(JSON.stringify(wishes)))
-    return ask(wishes)
-  }
-  window.AudioContext = class extends AudioContext {
-    constructor(...how) {
-      super(...how)
-      contexts.push(this)
-    }
-  }`

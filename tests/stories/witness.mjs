@@ -1,0 +1,69 @@
+// What passes between the page and the browser's sound: the very samples that the page is given and gives.
+//
+// A machine that is short of time drops sound between the browser and its devices. That is heard in a recording, and
+// is none of our doing; here it can be told apart.
+
+/** Runs in the page before everything else: remembers the microphone's and the loudspeaker's side of the page's graph. */
+export const WITNESS = `
+  window.asked = []
+  window.contexts = []
+  window.sources = []
+  window.sinks = []
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+  navigator.mediaDevices.getUserMedia = wishes => {
+    asked.push(JSON.parse(JSON.stringify(wishes)))
+    return ask(wishes)
+  }
+  window.AudioContext = class extends AudioContext {
+    constructor(...how) {
+      super(...how)
+      contexts.push(this)
+    }
+    createMediaStreamSource(stream) {
+      const source = super.createMediaStreamSource(stream)
+      sources.push(source)
+      return source
+    }
+  }
+  const connect = AudioNode.prototype.connect
+  AudioNode.prototype.connect = function (to, ...how) {
+    if (to === this.context.destination && this.numberOfInputs === 0) sinks.push(this)
+    return connect.call(this, to, ...how)
+  }
+  window.overhear = async (name, nodes) => {
+    const [{ context }] = nodes
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([\`
+      registerProcessor('\${name}', class extends AudioWorkletProcessor {
+        process([[channel]]) {
+          if (channel) this.port.postMessage(channel.slice())
+          return true
+        }
+      })\`], { type: 'text/javascript' })))
+    const ear = new AudioWorkletNode(context, name, { numberOfOutputs: 0, channelCount: 1, channelCountMode: 'explicit' })
+    const blocks = window[name] = []
+    ear.port.onmessage = ({ data }) => blocks.push(data)
+    for (const node of nodes) node.connect(ear)
+  }`
+
+/** Begins to write down what the page's microphone gives (`microphone`) or what the page plays (`player`). */
+export function overhear(browser, name) {
+  return browser.run(`return overhear(arguments[0], arguments[0] === 'microphone' ? sources : sinks)`, name)
+}
+
+/** What was written down so far: samples and their rate. */
+export async function overheard(browser, name) {
+  const [base64, rate] = await browser.run(`
+    const blocks = window[arguments[0]]
+    const all = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0))
+    let at = 0
+    for (const block of blocks) {
+      all.set(block, at)
+      at += block.length
+    }
+    let text = ''
+    const bytes = new Uint8Array(all.buffer)
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192))
+    return [btoa(text), contexts.at(-1).sampleRate]`, name)
+  const bytes = Buffer.from(base64, 'base64')
+  return { samples: new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)), rate }
+}
