@@ -15,12 +15,13 @@ import { overhear, overheard, WITNESS } from './witness.mjs'
 const UNTOUCHED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
 
 for (const rate of [44100, 48000]) {
-  story(`hears every word from a microphone at ${rate} Hz`, { rate }, async ({ browser, card, note, after }) => {
+  story(`hears every word from a microphone at ${rate} Hz`, { rate }, async ({ browser, card, note, after, explain }) => {
     const house = await House.open({ page: DIST, script: SILENT })
     after(() => house.close())
     const gate = await Gate.open(house, { script: WITNESS })
     after(() => gate.close())
     const call = await Call.open(browser, gate.url, { audio: UNTOUCHED })
+    explain(async () => ({ page: await call.told(), simulator: await house.account() }))
     await call.tap()
     await call.reach('listening')
     await overhear(browser, 'microphone')

@@ -42,6 +42,12 @@ export class House {
     return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
   }
 
+  /** What happened, for somebody who wonders why a story failed: ends the simulator, and leaves the audio out. */
+  async account() {
+    await this.endSimulator()
+    return this.events().events?.filter(({ event }) => event !== 'audio')
+  }
+
   /** Ends the simulator, so that all it has to write is written. */
   async endSimulator() {
     await end(this.#simulator)

@@ -13,12 +13,13 @@ import { House } from './house.mjs'
 import { story } from './story.mjs'
 import { overhear, overheard, WITNESS } from './witness.mjs'
 
-story('speaks the reply whole, and shows the words of both', {}, async ({ browser, card, note, after }) => {
+story('speaks the reply whole, and shows the words of both', {}, async ({ browser, card, note, after, explain }) => {
   const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
   after(() => house.close())
   const gate = await Gate.open(house, { script: WITNESS })
   after(() => gate.close())
   const call = await Call.open(browser, gate.url)
+  explain(async () => ({ page: await call.told(), simulator: await house.account() }))
   await call.tap()
   await call.reach('listening')
   await overhear(browser, 'player')
@@ -41,7 +42,7 @@ story('speaks the reply whole, and shows the words of both', {}, async ({ browse
   isHeard(house.said(), { rate: recording.rate, samples: recording.samples() }, note)
 })
 
-story('falls silent when spoken over, and answers again', {}, async ({ browser, card, note, after }) => {
+story('falls silent when spoken over, and answers again', {}, async ({ browser, card, note, after, explain }) => {
   const house = await House.open({ page: DIST, script: {
     turn: [
       { heard: 'A long story, please.', says: 'Once upon a time', audio: { tone: { hz: 330, ms: 20000 } } },
@@ -50,6 +51,7 @@ story('falls silent when spoken over, and answers again', {}, async ({ browser, 
   after(() => house.close())
   // No loudspeaker echoes into this microphone, and Chromium's canceller, finding no echo, takes the voice for one.
   const call = await Call.open(browser, house.url, { audio: { echoCancellation: false } })
+  explain(async () => ({ page: await call.told(), simulator: await house.account() }))
   await call.tap()
   await call.reach('listening')
   const recording = await card.listen()

@@ -7,8 +7,9 @@ import { Browser, ENGINES } from './engine.mjs'
 /**
  * Tells a story once in each engine.
  *
- * `told` gets `{ engine, browser, card, note, after }`: `note(text)` prints a figure, `after(close)` is done when the
- * story is over, however it ends, last first.
+ * `told` gets `{ engine, browser, card, note, after, explain }`: `note(text)` prints a figure, `after(close)` is done
+ * when the story is over, however it ends, last first; what `explain(account)` names is asked for and printed when the
+ * story fails.
  * @param {string} name a sentence
  * @param {{ rate?: number, engines?: string[] }} how the sound card's rate in Hz; fewer engines
  */
@@ -25,7 +26,14 @@ export function story(name, { rate = 44100, engines = ENGINES } = {}, told) {
       after(() => card.close())
       const browser = await twice(() => Browser.open(engine, card))
       after(() => browser.close())
-      await told({ engine, browser, card, after, note: text => t.diagnostic(`${engine}: ${text}`) })
+      const note = text => t.diagnostic(`${engine}: ${text}`)
+      const accounts = []
+      try {
+        await told({ engine, browser, card, after, note, explain: account => accounts.push(account) })
+      } catch (error) {
+        for (const account of accounts) note(JSON.stringify(await account().catch(String)))
+        throw error
+      }
     })
   }
 }
