@@ -49,10 +49,12 @@ async function serve({ port, config }) {
     printed = (printed + bytes).slice(-4096)
     if (!before && address(printed)) welcome(address(printed))
   })
-  process.exitCode = await new Promise((done, fail) => {
+  const code = await new Promise((done, fail) => {
     proxy.once('error', fail)
     proxy.once('close', (code, name) => done(name ? 0 : code))
   })
+  // At once, for one who is asked to stop has ended well.
+  process.exit(code)
 }
 
 function welcome(url) {
