@@ -86,11 +86,12 @@ export class Sound {
   }
 
   /**
-   * Tells the player how much later its samples are heard than they are made; headphones change it. Not to be called
-   * while a device starts: Firefox asks the sound server, and now and then each of them waited for the other for good.
+   * Tells the player how much later its samples are heard than they are made; headphones change it. Firefox is not
+   * asked: with PulseAudio its main thread holds the graph's lock while it asks the sound server, whose thread may wait
+   * for the graph, and then the page stands still for good (seen in 153).
    */
   tellLatency() {
-    const { baseLatency = 0, outputLatency = 0 } = this.#context
+    const { baseLatency = 0, outputLatency = 0 } = isGecko() ? { outputLatency: GECKO_LATENCY_S } : this.#context
     this.#player?.port.postMessage({ type: 'latency', seconds: baseLatency + outputLatency })
   }
 
@@ -176,6 +177,14 @@ function link(node) {
   node.port.postMessage({ type: 'link', port: port1 }, [port1])
   return port2
 }
+
+/** Only Firefox dates its engine; the others say "like Gecko". */
+function isGecko() {
+  return /Gecko\//.test(navigator.userAgent)
+}
+
+/** The middle of what Firefox says of itself where it answers, 32 to 48 ms. */
+const GECKO_LATENCY_S = 0.04
 
 const COURIER = new URL('./worklet.js', import.meta.url)
 const MODULE = new URL('../../pkg/vivavoce_worklet.wasm', import.meta.url)

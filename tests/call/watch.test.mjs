@@ -133,3 +133,10 @@ test('keeps the player’s idea of the latency fresh', async () => {
   await pass(1)
   assert.equal(seen.nodes[0].said.at(-1).seconds.toFixed(3), '0.210')
 })
+
+test('does not ask Firefox for the latency, which may stand still for good', async () => {
+  navigator.userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0'
+  Object.defineProperty(seen.contexts[0], 'outputLatency', { get: () => assert.fail('asked') })
+  await pass(1)
+  assert.deepEqual(seen.nodes[0].said.at(-1), { type: 'latency', seconds: 0.04 })
+})
