@@ -3,7 +3,7 @@
 use crate::house::{House, Token};
 use crate::model::Version;
 use crate::refusal;
-use crate::script::Close;
+use crate::script::{Close, Script};
 use core::time::Duration;
 use percent_encoding::percent_decode_str;
 
@@ -55,31 +55,57 @@ impl Caller {
     ///
     /// # Errors
     /// The close that follows the setup.
-    pub fn admit(&self, house: &House, resumes: bool, now: Duration) -> Result<Option<Token>, Close> {
+    pub fn admit(&self, house: &House, now: Duration) -> Result<Option<Token>, Close> {
         let script = house.script();
         if let Some(close) = &script.keys.refuse {
             return Err(close.clone());
         }
         if !self.constrained {
-            return self.admit_key(&script.keys.accept).map(|()| None);
+            return self.credential.admit_key(&script.keys.accept).map(|()| None);
         }
         let Credential::Token(name) = &self.credential else { return Err(refusal::bad_token()) };
         if script.strict.tokens_need_v1alpha && self.version != Version::V1alpha {
             return Err(refusal::bad_token());
         }
-        house.spend(name, resumes, now).map(Some)
+        house.token(name, now).map(Some)
     }
 
-    fn admit_key(&self, accepted: &[String]) -> Result<(), Close> {
+    /// Opens a session with the caller's token, where there is one; resuming one costs no use.
+    ///
+    /// # Errors
+    /// The close that follows the setup.
+    pub fn spend(&self, house: &House, resumes: bool, now: Duration) -> Result<(), Close> {
         match &self.credential {
-            Credential::Key(key) if accepted.is_empty() || accepted.contains(key) => Ok(()),
-            Credential::Key(_) => Err(refusal::bad_key()),
-            Credential::None | Credential::Token(_) | Credential::Doubled => Err(refusal::unregistered()),
+            Credential::Token(name) if self.constrained => house.spend(name, resumes, now),
+            _ => Ok(()),
         }
     }
 }
 
+/// Whether a request that mints a token shows a key that opens anything.
+///
+/// # Errors
+/// The close with which the key would be refused on a socket.
+pub fn may_mint<'a>(
+    query: &str,
+    header: impl Fn(&str) -> Option<&'a str>,
+    script: &Script,
+) -> Result<(), Close> {
+    match &script.keys.refuse {
+        Some(close) => Err(close.clone()),
+        None => Credential::read(query, header).admit_key(&script.keys.accept),
+    }
+}
+
 impl Credential {
+    fn admit_key(&self, accepted: &[String]) -> Result<(), Close> {
+        match self {
+            Self::Key(key) if accepted.is_empty() || accepted.contains(key) => Ok(()),
+            Self::Key(_) => Err(refusal::bad_key()),
+            Self::None | Self::Token(_) | Self::Doubled => Err(refusal::unregistered()),
+        }
+    }
+
     fn read<'a>(query: &str, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let mut tokens = parameters(query, "access_token");
         match (tokens.pop(), tokens.pop()) {

@@ -248,9 +248,9 @@ impl Conversation {
         }
     }
 
-    /// A handle for what is known by now, unless functions are running.
+    /// A handle for what is known by now, unless functions are running or the model speaks.
     fn give_handle(&mut self, now: Duration, out: &mut Outbox) {
-        if !self.gives_handles() || !self.errands.is_empty() {
+        if !self.gives_handles() || !self.errands.is_empty() || self.mouth.is_some() {
             return;
         }
         let mut memory = self.memory.clone();

@@ -120,7 +120,12 @@ impl Ear {
         self.close(at_samples, at_samples)
     }
 
-    /// The stream pauses: what is going on ends with it.
+    /// The stream pauses: half a sample that it ended in belongs to nothing that follows.
+    pub fn pause(&mut self) {
+        self.odd_byte = None;
+    }
+
+    /// What is going on ends with the stream.
     pub fn finish(&mut self) -> Option<Heard> {
         let VadEvent::End { at_samples } = self.vad.finish()? else { return None };
         self.close(at_samples, self.vad.position_samples())

@@ -5,7 +5,7 @@ use crate::memory::Memory;
 use crate::refusal;
 use crate::script::{Close, Script};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The house that all sessions live in. Its methods lock for as long as they take, no longer.
@@ -19,7 +19,8 @@ pub struct House {
 struct Rooms {
     dice: Dice,
     connections: u64,
-    open: BTreeSet<u64>,
+    /// The connections that are open, each with its session: the connection that began it.
+    open: BTreeMap<u64, u64>,
     /// When each connection that is gone went.
     closed: BTreeMap<u64, Duration>,
     handles: HashMap<String, Handle>,
@@ -32,6 +33,7 @@ struct Rooms {
 struct Handle {
     model: String,
     connection: u64,
+    session: u64,
     memory: Memory,
 }
 
@@ -56,7 +58,7 @@ impl House {
         let rooms = Rooms {
             dice: Dice::new(script.seed),
             connections: 0,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             closed: BTreeMap::new(),
             handles: HashMap::new(),
             issued: std::collections::VecDeque::new(),
@@ -75,14 +77,14 @@ impl House {
         let mut rooms = self.rooms();
         rooms.connections += 1;
         let number = rooms.connections;
-        rooms.open.insert(number);
+        rooms.open.insert(number, number);
         number
     }
 
     /// A connection is gone.
     pub fn leave(&self, connection: u64, now: Duration) {
         let mut rooms = self.rooms();
-        if rooms.open.remove(&connection) {
+        if rooms.open.remove(&connection).is_some() {
             rooms.closed.insert(connection, now);
         }
         while rooms.closed.len() > MOST_HANDLES {
@@ -94,24 +96,25 @@ impl House {
     pub fn keep(&self, connection: u64, model: &str, memory: Memory) -> String {
         let mut rooms = self.rooms();
         let name = rooms.dice.uuid();
-        let handle = Handle { model: model.to_owned(), connection, memory };
+        let session = rooms.open.get(&connection).copied().unwrap_or(connection);
+        let handle = Handle { model: model.to_owned(), connection, session, memory };
         rooms.handles.insert(name.clone(), handle);
         rooms.issued.push_back(name.clone());
         rooms.forget(connection);
         name
     }
 
-    /// What a session knew when the handle was issued.
+    /// What a session knew when the handle was issued; `connection` goes on with it.
     ///
     /// # Errors
     /// The close for handles that are unknown, too old, of another model, or still in use.
-    pub fn resume(&self, handle: &str, model: &str, now: Duration) -> Result<Memory, Close> {
+    pub fn resume(&self, handle: &str, model: &str, connection: u64, now: Duration) -> Result<Memory, Close> {
         if let Some(close) = &self.script.connection.refuse_handles {
             return Err(close.clone());
         }
-        let rooms = self.rooms();
+        let mut rooms = self.rooms();
         let kept = rooms.handles.get(handle).ok_or_else(refusal::unknown_handle)?;
-        if rooms.open.contains(&kept.connection) {
+        if rooms.open.values().any(|session| *session == kept.session) {
             return Err(refusal::internal());
         }
         let closed = rooms.closed.get(&kept.connection).ok_or_else(refusal::unknown_handle)?;
@@ -121,7 +124,9 @@ impl House {
         if kept.model != model {
             return Err(refusal::invalid_argument());
         }
-        Ok(kept.memory.clone())
+        let (session, memory) = (kept.session, kept.memory.clone());
+        rooms.open.insert(connection, session);
+        Ok(memory)
     }
 
     /// Keeps a token; gives its name, prefix included.
@@ -135,21 +140,33 @@ impl House {
         name
     }
 
+    /// A token that is not over.
+    ///
+    /// # Errors
+    /// The close for one that is unknown or over.
+    pub fn token(&self, name: &str, now: Duration) -> Result<Token, Close> {
+        let rooms = self.rooms();
+        let token = rooms.tokens.get(name).filter(|token| now < token.expires);
+        token.cloned().ok_or_else(refusal::bad_token)
+    }
+
     /// Opens a session with a token; resuming one costs no use.
     ///
     /// # Errors
     /// The close for tokens that are unknown, over, or used up.
-    pub fn spend(&self, name: &str, resumes: bool, now: Duration) -> Result<Token, Close> {
+    pub fn spend(&self, name: &str, resumes: bool, now: Duration) -> Result<(), Close> {
         let mut rooms = self.rooms();
         let token = rooms.tokens.get_mut(name).ok_or_else(refusal::bad_token)?;
-        if now >= token.expires || (!resumes && now >= token.opens_until) {
+        if resumes {
+            return Ok(());
+        }
+        if now >= token.opens_until {
             return Err(refusal::bad_token());
         }
-        let Some(uses) = &mut token.uses else { return Ok(token.clone()) };
-        if !resumes {
+        if let Some(uses) = &mut token.uses {
             *uses = uses.checked_sub(1).ok_or_else(refusal::used_token)?;
         }
-        Ok(token.clone())
+        Ok(())
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

@@ -221,6 +221,7 @@ fn check_generation(
     }
     match config.response_modalities.as_slice() {
         [Modality::Audio] => {}
+        [Modality::Text] if family == Family::Flash31 => return Err(refusal::internal()),
         [] | [_] => return Err(refusal::no_voices()),
         _ => return Err(refusal::invalid_argument()),
     }
@@ -421,17 +422,12 @@ fn realtime(word: RealtimeInput) -> Result<Option<Said>, Close> {
 }
 
 fn audio(blob: Blob) -> Result<Said, Close> {
-    let mut parts = blob.mime_type.split(';').map(str::trim);
-    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("audio/pcm")) {
-        return Err(refusal::invalid_argument());
+    let names_a_rate = blob.mime_type.to_ascii_lowercase().contains("rate=");
+    match blob.rate_hz() {
+        _ if !blob.is_pcm() => Err(refusal::invalid_argument()),
+        None if names_a_rate => Err(refusal::invalid_argument()),
+        rate_hz => Ok(Said::Audio { rate_hz: rate_hz.unwrap_or(USUAL_RATE_HZ), bytes: blob.data }),
     }
-    let mut rate_hz = USUAL_RATE_HZ;
-    for part in parts {
-        if let Some(rate) = part.strip_prefix("rate=") {
-            rate_hz = rate.parse().map_err(|_| refusal::invalid_argument())?;
-        }
-    }
-    Ok(Said::Audio { bytes: blob.data, rate_hz })
 }
 
 fn video(blob: &Blob) -> Result<Said, Close> {

@@ -1,6 +1,6 @@
 //! The door: HTTP, upgrades to WebSockets, and the minting of tokens.
 
-use crate::caller::Caller;
+use crate::caller::{self, Caller};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::house::House;
@@ -157,12 +157,10 @@ async fn serve_http(request: Request<Incoming>, desk: &Desk) -> Response<Body> {
 }
 
 async fn mint(request: Request<Incoming>, desk: &Desk) -> Response<Body> {
-    let has_key = request.headers().contains_key("x-goog-api-key")
-        || request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("key=")));
-    if !has_key {
-        let message = "Method doesn't allow unregistered callers (callers without established identity). \
-                       Please use API Key or other form of API consumer identity to call this API.";
-        return trouble(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message);
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let query = request.uri().query().unwrap_or_default();
+    if let Err(close) = caller::may_mint(query, header, desk.house.script()) {
+        return trouble(StatusCode::FORBIDDEN, "PERMISSION_DENIED", &close.reason);
     }
     let body = match Limited::new(request.into_body(), MOST_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),

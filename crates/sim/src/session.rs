@@ -149,12 +149,12 @@ impl Session {
     }
 
     fn judge(&self, setup: &Value, now: Duration) -> Result<(Terms, Memory), Close> {
-        let resumes = judge::names_a_handle(setup);
-        let token = self.caller.admit(&self.house, resumes, now)?;
+        let token = self.caller.admit(&self.house, now)?;
         let setup = judge::locked(setup, token.as_ref());
+        self.caller.spend(&self.house, judge::names_a_handle(&setup), now)?;
         let terms = judge::setup(&setup, self.caller.version, self.house.script())?;
         let memory = match &terms.handle {
-            Some(handle) => self.house.resume(handle, &terms.model, now)?,
+            Some(handle) => self.house.resume(handle, &terms.model, self.connection, now)?,
             None => Memory::default(),
         };
         let limit = seconds(self.house.script().connection.session_s);

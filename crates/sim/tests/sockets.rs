@@ -276,6 +276,18 @@ async fn a_session_is_written_down() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+#[tokio::test]
+async fn a_token_is_minted_only_with_a_key_that_opens_something() {
+    let simulator = Simulator::start("[keys]\naccept = [\"good\"]").await;
+    for (key, status) in [("good", 200), ("bad", 403), ("", 403)] {
+        let request = format!(
+            "POST /v1alpha/auth_tokens HTTP/1.1\r\nHost: x\r\nx-goog-api-key: {key}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+        );
+        let answer = http(simulator.port, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{key}: {answer}");
+    }
+}
+
 async fn http(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -3,6 +3,7 @@
 use super::{Conversation, Thought, ms};
 use crate::answer;
 use crate::errand::{self, Errand};
+use crate::model::Family;
 use crate::mouth::{Mouth, TOKENS_PER_S, Utter};
 use crate::outbox::{Outbox, Output};
 use crate::reply::{self, Stimulus};
@@ -204,7 +205,12 @@ impl Conversation {
     pub(super) fn deliver(&mut self, errand: Errand, now: Duration, out: &mut Outbox) {
         let report = errand.report();
         self.memory.note("user", report.clone());
-        let scheduling = if errand.blocking { Scheduling::Interrupt } else { errand.scheduling() };
+        let scheduling = match (errand.blocking, self.terms.family) {
+            (true, _) => Scheduling::Interrupt,
+            // It has no say in when it hears of results.
+            (false, Family::Thinking38) => Scheduling::WhenIdle,
+            (false, _) => errand.scheduling(),
+        };
         let stimulus = Stimulus::Tool(report);
         match scheduling {
             Scheduling::Silent => self.give_handle(now, out),
@@ -263,7 +269,10 @@ impl Conversation {
         match mishap {
             Mishap::Close(close) => return Err(close),
             Mishap::Drop => out.push(Output::Drop),
-            Mishap::Interrupted if self.mouth.is_some() => self.interrupt(now, out),
+            Mishap::Interrupted if self.mouth.is_some() => {
+                self.interrupt(now, out);
+                self.go_on(now);
+            }
             Mishap::Interrupted => out.send(words::interrupted(&[])),
             Mishap::GoAway(left_s) => {
                 let left = Duration::try_from_secs_f64(left_s).unwrap_or_default();

@@ -111,13 +111,19 @@ impl Conversation {
         if self.terms.interrupts {
             self.interrupt(now, out);
         }
-        self.answer_text(text, now);
+        let is_first = self.is_first();
+        self.memory.note("user", text);
+        self.answer_text(text, is_first, now);
     }
 
-    pub(super) fn answer_text(&mut self, text: &str, now: Duration) {
-        let is_first = self.memory.turns == 0 && self.memory.history.is_empty();
+    /// Whether nothing was said before.
+    pub(super) fn is_first(&self) -> bool {
+        self.memory.turns == 0 && self.memory.history.is_empty()
+    }
+
+    /// Answers a text that is remembered already.
+    pub(super) fn answer_text(&mut self, text: &str, is_first: bool, now: Duration) {
         let is_nudge = is_first && now.saturating_sub(self.began) < NUDGE_WITHIN;
-        self.memory.note("user", text);
         if !self.ear.is_open()
             && let Some((utterance, rule)) = self.unanswered.take()
         {
@@ -133,6 +139,7 @@ impl Conversation {
         if self.terms.manual {
             return Err(refusal::invalid_argument());
         }
+        self.ear.pause();
         let ends = self.house.script().hearing.audio_stream_end_ends_turn;
         if ends.unwrap_or(!self.terms.family.is_38())
             && let Some(end) = self.ear.finish()
@@ -156,16 +163,15 @@ impl Conversation {
             return;
         }
         self.interrupt(now, out);
-        let asked = turns.iter().rev().find(|(by_model, _)| !by_model).map(|(_, text)| text.clone());
+        let is_first = self.is_first();
+        self.remember(turns);
         if !complete {
-            self.remember(turns);
+            self.go_on(now);
             return;
         }
-        let before = turns.len().saturating_sub(1);
-        self.remember(&turns[..before]);
-        let last =
-            self.memory.history.iter().rev().find(|line| line.role == "user").map(|line| line.text.clone());
-        self.answer_text(&asked.or(last).unwrap_or_default(), now);
+        let asked = self.memory.history.iter().rev().find(|line| line.role == "user");
+        let asked = asked.map(|line| line.text.clone()).unwrap_or_default();
+        self.answer_text(&asked, is_first, now);
     }
 
     pub(super) fn remember(&mut self, turns: &[(bool, String)]) {

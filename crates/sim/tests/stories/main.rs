@@ -6,6 +6,8 @@ mod answers;
 mod faults;
 mod interruption;
 mod limits;
+mod order;
+mod questions;
 mod resumption;
 mod stage;
 mod strictness;

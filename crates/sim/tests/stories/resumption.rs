@@ -1,8 +1,11 @@
 //! Handles: given, used, refused.
 
-use crate::stage::{MODEL_31, MODEL_38, Stage, house, setup_with};
+use crate::stage::{MODEL_31, MODEL_38, Stage, house, setup, setup_with};
 use core::time::Duration;
 use serde_json::{Value, json};
+use vivavoce_sim::caller::{Caller, Credential};
+use vivavoce_sim::house::Token;
+use vivavoce_sim::model::Version;
 
 fn resuming(handle: Option<&str>) -> Value {
     let wish = handle.map_or_else(|| json!({}), |handle| json!({"handle": handle}));
@@ -117,4 +120,73 @@ fn a_dropped_connection_can_be_resumed() {
     assert!(second.next("setupComplete").is_some());
     second.pass(2.0);
     assert!(!second.dropped);
+}
+
+#[test]
+fn a_handle_is_refused_while_a_later_connection_of_its_session_is_open() {
+    let house = house("");
+    let mut first = Stage::open(&house, &resuming(None), Duration::ZERO);
+    let handle = first.handle().unwrap();
+    first.leave();
+    let second = Stage::open(&house, &resuming(Some(&handle)), first.now());
+    assert_eq!(second.closed, None);
+    let third = Stage::open(&house, &resuming(Some(&handle)), first.now());
+    assert_eq!(third.closed, Some((1011, "Internal error encountered.".to_owned())));
+}
+
+#[test]
+fn no_handle_is_given_while_the_model_speaks() {
+    let script = "[[turn]]\nfiller = { says = \"One moment.\", audio = { tone = { hz = 300, ms = 4000 } } }\n\
+                  [[turn.tool]]\nname = \"look\"\nid = \"i\"";
+    let tools = json!({"tools": [{"functionDeclarations": [{"name": "look"}]}], "sessionResumption": {}});
+    let mut stage = Stage::begin(script, &setup_with(MODEL_38, &tools));
+    stage.send(&json!({"realtimeInput": {"text": "Look"}}));
+    stage.pass(1.0);
+    let answer = json!({"id": "i", "name": "look", "response": {}, "scheduling": "SILENT"});
+    stage.send(&json!({"toolResponse": {"functionResponses": [answer]}}));
+    stage.pass(10.0);
+    let story = stage.story();
+    let last_word = story.iter().rposition(|&field| field == "modelTurn").unwrap();
+    let updates =
+        stage.frames.iter().filter(|(_, frame)| frame["sessionResumptionUpdate"]["newHandle"].is_string());
+    assert_eq!(updates.count(), 2, "after the setup and after the filler: {story:?}");
+    assert!(story[last_word..].contains(&"sessionResumptionUpdate"), "{story:?}");
+}
+
+#[test]
+fn a_token_is_spent_by_the_setup_that_holds_and_not_by_what_the_client_asks_for() {
+    let house = house("");
+    let mint = |setup: Value| {
+        let minute = Duration::from_secs(60);
+        let token = Token {
+            uses: Some(1),
+            expires: minute * 30,
+            opens_until: minute,
+            setup: Some(setup),
+            mask: vec![],
+        };
+        house.mint(token, Duration::ZERO)
+    };
+    let open = |token: &str, now: Duration, asked: &Value| {
+        let credential = Credential::Token(token.to_owned());
+        let caller = Caller { version: Version::V1alpha, constrained: true, credential };
+        let mut stage = Stage::connect(&house, caller, now);
+        stage.send(&json!({"setup": asked}));
+        stage.pass(0.3);
+        stage
+    };
+    let fresh = mint(setup(MODEL_38));
+    let bogus = json!({"sessionResumption": {"handle": "bogus"}});
+    assert_eq!(open(&fresh, Duration::ZERO, &bogus).closed, None);
+    assert!(open(&fresh, Duration::ZERO, &bogus).closed.is_some(), "its one use is spent");
+
+    let mut first = Stage::open(&house, &resuming(None), Duration::ZERO);
+    let handle = first.handle().unwrap();
+    first.leave();
+    let going_on = mint(resuming(Some(&handle)));
+    for _ in 0..2 {
+        let mut again = open(&going_on, first.now(), &json!({}));
+        assert_eq!(again.closed, None, "resuming costs no use");
+        again.leave();
+    }
 }
