@@ -66,8 +66,8 @@ mod tests {
                 "expected a boolean, found string at line 1 column 47",
             ),
             (
-                r#"{"goAway":{"timeLeft":"soon"}}"#,
-                r#"expected a duration such as "9.5s", found other text at line 1 column 28"#,
+                r#"{"toolCall":{"functionCalls":7}}"#,
+                "expected a sequence, found integer at line 1 column 30",
             ),
         ] {
             assert_eq!(ServerMessage::decode(frame.as_bytes()).unwrap_err().to_string(), message);

@@ -1,11 +1,13 @@
 //! What the service says.
 
 use crate::activity::{VoiceActivity, VoiceActivityDetectionSignal};
+use crate::content::Part;
 use crate::error::DecodeError;
 use crate::grammar::word;
 use crate::server_content::{InteractionStatus, ServerContent};
 use crate::speech::VoiceConsentSignature;
 use crate::tool::{ToolCall, ToolCallCancellation};
+use crate::transcription::Transcription;
 use crate::usage::UsageMetadata;
 use core::time::Duration;
 use serde::de::DeserializeOwned;
@@ -113,13 +115,48 @@ impl ServerMessage {
 /// Reads a frame without those of its spare fields that hold surprises.
 fn decode_less(frame: &[u8]) -> Option<ServerMessage> {
     let mut message: Value = serde_json::from_slice(frame).ok()?;
-    drop_surprises::<ServerMessage>(&mut message, &["usageMetadata", "usage_metadata"]);
-    for name in ["serverContent", "server_content"] {
-        if let Some(content) = message.get_mut(name) {
-            drop_surprises::<ServerContent>(content, SPARE_CONTENT);
+    within(&mut message, &["goAway", "go_away"], |go_away| {
+        drop_surprises::<GoAway>(go_away, &["timeLeft", "time_left"]);
+    });
+    within(&mut message, &["voiceActivity", "voice_activity"], |activity| {
+        drop_repeated_type(activity);
+        drop_surprises::<VoiceActivity>(activity, &["audioOffset", "audio_offset"]);
+    });
+    within(&mut message, &["serverContent", "server_content"], content_less);
+    drop_surprises::<ServerMessage>(&mut message, SPARE);
+    serde_json::from_value(message).ok()
+}
+
+/// Drops what surprises in the content, but not the voice, the words or the end of a turn.
+fn content_less(content: &mut Value) {
+    within(content, &["modelTurn", "model_turn"], |turn| {
+        let parts = turn.get_mut("parts").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            drop_surprises::<Part>(part, SPARE_PART);
+        }
+    });
+    for name in ["inputTranscription", "input_transcription", "outputTranscription", "output_transcription"] {
+        within(content, &[name], |piece| drop_surprises::<Transcription>(piece, &["words"]));
+    }
+    drop_surprises::<ServerContent>(content, SPARE_CONTENT);
+}
+
+/// Changes the value of a field that goes by one of `names`.
+fn within(word: &mut Value, names: &[&str], mut change: impl FnMut(&mut Value)) {
+    for name in names {
+        if let Some(value) = word.get_mut(*name) {
+            change(value);
         }
     }
-    serde_json::from_value(message).ok()
+}
+
+/// The newer name of what speech did may stand beside the older one.
+fn drop_repeated_type(activity: &mut Value) {
+    if let Some(fields) = activity.as_object_mut()
+        && fields.contains_key("type")
+    {
+        fields.retain(|name, _| name != "voiceActivityType" && name != "voice_activity_type");
+    }
 }
 
 /// Drops those fields of a word of type `T` that are not read by themselves.
@@ -133,9 +170,38 @@ fn drop_surprises<T: DeserializeOwned>(word: &mut Value, spare: &[&str]) {
     }
 }
 
-/// What an answer rests on, for those who show it.
-const SPARE_CONTENT: &[&str] =
-    &["groundingMetadata", "grounding_metadata", "urlContextMetadata", "url_context_metadata"];
+/// What a call goes on without.
+const SPARE: &[&str] = &[
+    "usageMetadata",
+    "usage_metadata",
+    "voiceActivity",
+    "voice_activity",
+    "voiceActivityDetectionSignal",
+    "voice_activity_detection_signal",
+    "interactionStatus",
+    "interaction_status",
+    "error",
+];
+
+/// What an answer rests on, for those who show it, and what goes on behind it.
+const SPARE_CONTENT: &[&str] = &[
+    "groundingMetadata",
+    "grounding_metadata",
+    "urlContextMetadata",
+    "url_context_metadata",
+    "interactionStatus",
+    "interaction_status",
+];
+
+/// What is for the service itself, or for those who show more than a voice.
+const SPARE_PART: &[&str] = &[
+    "thoughtSignature",
+    "thought_signature",
+    "executableCode",
+    "executable_code",
+    "codeExecutionResult",
+    "code_execution_result",
+];
 
 impl SessionResumptionUpdate {
     /// A handle to go on with now.
@@ -158,6 +224,7 @@ impl From<ServerContent> for ServerMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::ActivityType;
 
     #[test]
     fn a_surprise_where_nothing_hangs_on_it_hides_nothing_else() {
@@ -171,5 +238,23 @@ mod tests {
         let message = ServerMessage::decode(br#"{"usageMetadata":7,"setupComplete":{}}"#).unwrap();
         assert!(message.setup_complete.is_some());
         assert!(ServerMessage::decode(br#"{"usageMetadata":7,"serverContent":7}"#).is_err());
+    }
+
+    #[test]
+    fn a_surprise_beside_the_voice_costs_neither_the_voice_nor_the_end() {
+        let frame = br#"{"serverContent":{"interrupted":true,"interactionStatus":{"new":1},
+            "modelTurn":{"parts":[{"thoughtSignature":"!","inlineData":{"mimeType":"audio/pcm;rate=24000","data":"AAA="}}]},
+            "outputTranscription":{"text":"So","words":[{"startOffset":7}]}},
+            "voiceActivity":{"type":"ACTIVITY_START","voiceActivityType":"ACTIVITY_START","audioOffset":7},
+            "interactionStatus":[],"goAway":{"timeLeft":9},"error":"no object"}"#;
+        let message = ServerMessage::decode(frame).unwrap();
+        let content = message.server_content.unwrap();
+        assert!(content.interrupted);
+        assert_eq!(content.output_transcription.unwrap().text, "So");
+        assert_eq!(content.model_turn.unwrap().audio().count(), 1);
+        let activity = message.voice_activity.unwrap();
+        assert_eq!((activity.activity, activity.audio_offset), (Some(ActivityType::Start), None));
+        assert_eq!(message.go_away, Some(GoAway { time_left: None }));
+        assert_eq!((message.interaction_status, message.error), (None, None));
     }
 }

@@ -88,6 +88,7 @@ fn fiction_reaches_far() {
 
 #[test]
 fn names_are_read_in_any_case_and_unknown_ones_kept() {
+    let mut names = String::new();
     macro_rules! check {
         ($($name:ident),* $(,)?) => {
             $(for value in $name::KNOWN {
@@ -96,6 +97,8 @@ fn names_are_read_in_any_case_and_unknown_ones_kept() {
                 assert_eq!(&$name::from(name.to_lowercase().as_str()), value);
                 assert_eq!(value.to_string(), name);
             }
+            names.push_str(&$name::KNOWN.iter().map($name::as_str).fold(stringify!($name).to_owned() + ":", |line, name| line + " " + name));
+            names.push('\n');
             assert_eq!($name::from("Of_Tomorrow").as_str(), "Of_Tomorrow");
             let number: $name = serde_json::from_str("7").unwrap();
             assert_eq!(number.as_str(), "7");
@@ -123,4 +126,5 @@ fn names_are_read_in_any_case_and_unknown_ones_kept() {
         UrlRetrievalStatus,
         VadSignalType,
     );
+    assert_eq!(names, include_str!("golden/names.txt"), "as the service spells them");
 }
