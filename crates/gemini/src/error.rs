@@ -65,10 +65,7 @@ mod tests {
                 r#"{"serverContent":{"interrupted":"a, expected b"}}"#,
                 "expected a boolean, found string at line 1 column 47",
             ),
-            (
-                r#"{"toolCall":{"functionCalls":7}}"#,
-                "expected a sequence, found integer at line 1 column 30",
-            ),
+            (r#"{"toolCall":{"functionCalls":7}}"#, "expected a sequence, found integer at line 1 column 30"),
         ] {
             assert_eq!(ServerMessage::decode(frame.as_bytes()).unwrap_err().to_string(), message);
         }

@@ -39,7 +39,7 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "activity" => FromClient::Activity { speaking: fields.flag("speaking")? },
         "audio_end" => FromClient::AudioEnd,
         "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
-        "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.json("result")? },
+        "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.object("result")? },
         "ping" => FromClient::Ping { id: fields.u64("id")? },
         "pong" => FromClient::Pong { id: fields.u64("id")? },
         "bye" => FromClient::Bye,
@@ -148,9 +148,10 @@ impl<'a> Fields<'a> {
         self.raw(name).parse().map_err(|_| odd(name, "a whole number below 2^32", self.raw(name)))
     }
 
-    fn json(&self, name: &str) -> Result<Json, MessageError> {
+    fn object(&self, name: &str) -> Result<Json, MessageError> {
         match self.value(name) {
-            Some(value) => Ok(Json::raw(value)),
+            Some(value) if value.starts_with('{') => Ok(Json::raw(value)),
+            Some(value) => Err(odd(name, "a JSON object", value)),
             None => Err(odd(name, "a JSON object", "nothing")),
         }
     }

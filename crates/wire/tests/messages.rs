@@ -43,7 +43,10 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         Just(FromClient::AudioEnd),
         any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
-        (".*", values()).prop_map(|(id, result)| FromClient::ToolResult { id, result: Json::from(&result) }),
+        (".*", ".*", values()).prop_map(|(id, name, value)| {
+            let result = Json::from(&serde_json::json!({ name: value }));
+            FromClient::ToolResult { id, result }
+        }),
         any::<u64>().prop_map(|id| FromClient::Ping { id }),
         any::<u64>().prop_map(|id| FromClient::Pong { id }),
         Just(FromClient::Bye),
@@ -229,6 +232,7 @@ fn errors_name_what_was_expected_and_what_was_found() {
             ["`codec`", "expected pcm; found `mp3`"],
         ),
         (json!({"type": "tool_result", "id": "a"}), ["`result`", "object"]),
+        (json!({"type": "tool_result", "id": "a", "result": 5}), ["`result`", "object; found `5`"]),
         (json!({"type": "heard", "epoch": 1.5, "samples": 0}), ["`epoch`", "1.5"]),
         (json!([1, 2]), ["object", "found `[1,2]`"]),
         (json!("bye"), ["object", "found `\"bye\"`"]),
