@@ -13,8 +13,9 @@ use serde_ignored::Path;
 use serde_json::{Map, Value};
 use vivavoce_gemini::{
     ActivityHandling, AutomaticActivityDetection, Behavior, Blob, ClientContent, Content, EndSensitivity,
-    FunctionDeclaration, FunctionResponse, GenerationConfig, Modality, RealtimeInput, Setup, SpeechConfig,
-    StartSensitivity, ThinkingLevel, ToolResponse,
+    FunctionDeclaration, FunctionResponse, GenerationConfig, HarmBlockThreshold, HarmCategory,
+    MediaResolution, Modality, RealtimeInput, Setup, SpeechConfig, StartSensitivity, ThinkingLevel,
+    ToolResponse, TranscriptionMode, TurnCoverage,
 };
 
 /// One frame, sorted.
@@ -123,6 +124,7 @@ pub fn setup(setup: &Value, version: Version, script: &Script) -> Result<Terms, 
     let setup: Setup = strict(setup.clone(), "setup")?;
     let family = Family::of(&setup.model, version)?;
     check_places(&setup, version, script)?;
+    check_names(&setup)?;
     check_generation(setup.generation_config.as_ref(), &setup.model, family, script)?;
     check_proactivity(&setup, family)?;
     let tools = tools(&setup, family)?;
@@ -203,6 +205,37 @@ fn check_places(setup: &Setup, version: Version, script: &Script) -> Result<(), 
     let early = version != Version::V1alpha && script.strict.proactivity_needs_v1alpha;
     if setup.proactivity.is_some() && early {
         return unknown("proactivity", "setup");
+    }
+    Ok(())
+}
+
+/// Enumerations that nothing else here looks at.
+fn check_names(setup: &Setup) -> Result<(), Close> {
+    let refuse = |path: &str, name: &str| Err(refusal::invalid_enum(path, name));
+    let config = setup.generation_config.as_ref();
+    if let Some(MediaResolution::Other(name)) = config.and_then(|config| config.media_resolution.as_ref()) {
+        return refuse("setup.generation_config.media_resolution", name);
+    }
+    let listening = setup.realtime_input_config.as_ref();
+    if let Some(TurnCoverage::Other(name)) = listening.and_then(|listening| listening.turn_coverage.as_ref())
+    {
+        return refuse("setup.realtime_input_config.turn_coverage", name);
+    }
+    for (index, setting) in setup.safety_settings.iter().enumerate() {
+        if let Some(HarmCategory::Other(name)) = &setting.category {
+            return refuse(&format!("setup.safety_settings[{index}].category"), name);
+        }
+        if let Some(HarmBlockThreshold::Other(name)) = &setting.threshold {
+            return refuse(&format!("setup.safety_settings[{index}].threshold"), name);
+        }
+    }
+    for (path, wish) in [
+        ("setup.input_audio_transcription.mode", &setup.input_audio_transcription),
+        ("setup.output_audio_transcription.mode", &setup.output_audio_transcription),
+    ] {
+        if let Some(TranscriptionMode::Other(name)) = wish.as_ref().and_then(|wish| wish.mode.as_ref()) {
+            return refuse(path, name);
+        }
     }
     Ok(())
 }

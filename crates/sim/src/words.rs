@@ -35,9 +35,15 @@ pub fn setup_complete() -> Value {
 
 /// Audio, words, or both in one frame.
 pub fn speech(audio: &[u8], text: &str) -> Value {
+    speech_in_parts(&[audio], text)
+}
+
+/// The same with the audio in any number of parts.
+pub fn speech_in_parts(parts: &[&[u8]], text: &str) -> Value {
     let mut content = Map::new();
-    if !audio.is_empty() {
-        content.insert("modelTurn".into(), model_turn(audio));
+    let parts: Vec<&[u8]> = parts.iter().copied().filter(|audio| !audio.is_empty()).collect();
+    if !parts.is_empty() {
+        content.insert("modelTurn".into(), model_turn(&parts));
     }
     if !text.is_empty() {
         content.insert("outputTranscription".into(), json!({"text": text}));
@@ -60,7 +66,7 @@ pub fn interrupted(stale: &[u8]) -> Value {
     if stale.is_empty() {
         return json!({"serverContent": {"interrupted": true}});
     }
-    json!({"serverContent": {"interrupted": true, "modelTurn": model_turn(stale)}})
+    json!({"serverContent": {"interrupted": true, "modelTurn": model_turn(&[stale])}})
 }
 
 /// The turn is over.
@@ -127,9 +133,9 @@ pub fn nothing() -> Value {
     json!({})
 }
 
-fn model_turn(audio: &[u8]) -> Value {
-    let data = STANDARD.encode(audio);
-    json!({"role": "model", "parts": [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": data}}]})
+fn model_turn(parts: &[&[u8]]) -> Value {
+    let part = |audio: &&[u8]| json!({"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": STANDARD.encode(audio)}});
+    json!({"role": "model", "parts": parts.iter().map(part).collect::<Vec<_>>()})
 }
 
 fn usage_metadata(usage: Usage) -> Value {

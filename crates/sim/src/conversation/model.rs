@@ -121,7 +121,10 @@ impl Conversation {
         let empty = self.dice.falls(frames.empty_share);
         let text = if self.terms.transcribes_output { piece.text.as_str() } else { "" };
         if bundled && !(piece.audio.is_empty() && text.is_empty()) {
-            out.send(words::speech(&piece.audio, text));
+            // Now and then in two parts: a client that looks at the first alone must notice it here.
+            let is_split = (piece.audio.len() / 2).is_multiple_of(SPLIT_EVERY);
+            let (one, two) = piece.audio.split_at(if is_split { piece.audio.len() / 4 * 2 } else { 0 });
+            out.send(words::speech_in_parts(&[one, two], text));
         } else {
             for (audio, text) in [(&[][..], text), (&piece.audio[..], "")] {
                 if !(audio.is_empty() && text.is_empty()) {
@@ -286,6 +289,8 @@ impl Conversation {
     }
 }
 
+/// A piece of so many samples, or a multiple of it, comes in two parts.
+const SPLIT_EVERY: usize = 5;
 /// Answers that wait for their turn.
 const MOST_WAITING: usize = 16;
 /// Turns whose functions run at the same time.

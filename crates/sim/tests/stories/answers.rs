@@ -303,3 +303,20 @@ fn a_frame_that_comes_before_the_setup_is_answered_is_heard_afterwards() {
     stage.pass(8.0);
     assert_eq!((stage.story()[0], stage.count("turnComplete")), ("setupComplete", 1));
 }
+
+#[test]
+fn a_frame_of_the_newer_models_may_hold_the_voice_in_two_parts() {
+    let mut most = Vec::new();
+    for model in [MODEL_25, MODEL_38] {
+        let mut stage = Stage::begin("[[turn]]\naudio = { tone = { hz = 300, ms = 20000 } }", &setup(model));
+        stage.send(&json!({"realtimeInput": {"text": "Hum"}}));
+        stage.pass(30.0);
+        let counts = stage
+            .frames
+            .iter()
+            .map(|(_, frame)| frame["serverContent"]["modelTurn"]["parts"].as_array().map_or(0, Vec::len));
+        most.push(counts.max());
+        assert_eq!(stage.audio().len(), 20 * 24_000 * 2, "{model}");
+    }
+    assert_eq!(most, [Some(1), Some(2)]);
+}

@@ -251,6 +251,26 @@ fn values_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn names_that_an_enumeration_has_not_are_refused_by_their_path() {
+    for (more, path) in [
+        (
+            json!({"realtimeInputConfig": {"turnCoverage": "LOUD"}}),
+            "setup.realtime_input_config.turn_coverage",
+        ),
+        (json!({"safetySettings": [{"category": "LOUD"}]}), "setup.safety_settings[0].category"),
+        (json!({"safetySettings": [{"threshold": "LOUD"}]}), "setup.safety_settings[0].threshold"),
+        (json!({"inputAudioTranscription": {"mode": "LOUD"}}), "setup.input_audio_transcription.mode"),
+        (json!({"outputAudioTranscription": {"mode": "LOUD"}}), "setup.output_audio_transcription.mode"),
+    ] {
+        let expected = closes(1007, &format!("Invalid value at '{path}' (TYPE_ENUM), \"LOUD\""));
+        assert_eq!(verdict(&setup_with(MODEL_38, &more)), expected, "{more}");
+    }
+    let setup = config(MODEL_38, &json!({"mediaResolution": "LOUD"}));
+    let path = "setup.generation_config.media_resolution";
+    assert_eq!(verdict(&setup), closes(1007, &format!("Invalid value at '{path}' (TYPE_ENUM), \"LOUD\"")));
+}
+
+#[test]
 fn the_handbooks_whole_setup_is_taken() {
     let setup = json!({
         "model": MODEL_38,
