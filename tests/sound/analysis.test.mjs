@@ -32,6 +32,7 @@ test('forgives a delay in fractions of a sample, a gain and a clock that is 100 
   const result = compare(said, heard, RATE)
   assert.ok(result.snr_db > 33, `${result.snr_db} dB`)
   assert.ok(Math.abs(result.gain - 0.4) < 0.01)
+  assert.ok(Math.abs(result.level - 0.4) < 0.01)
   assert.ok(Math.abs(result.drift_ppm + 100) < 15, `${result.drift_ppm} ppm`)
   assert.deepEqual(result.jumps, [])
 })

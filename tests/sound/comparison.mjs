@@ -9,16 +9,16 @@ import { decibels, rms, shifted } from './signal.mjs'
  * Every stretch of 100 ms that carries sound is aligned on its own to a fraction of a sample, because two sound
  * clocks never agree; a step between neighbours larger than clocks explain is a `jump`: samples lost or repeated.
  *
- * @returns {{ delay: number, correlation: number, gain: number, snr_db: number, median_db: number, drift_ppm: number,
+ * @returns {{ delay: number, correlation: number, gain: number, level: number, snr_db: number, median_db: number, drift_ppm: number,
  *   jumps: { at_s: number, samples: number }[], segments: { at: number, delay: number, snr_db: number }[] }}
  *   delay in samples; correlation of the aligned stretches together, −1…1; gain as amplitude ratio, that of the median
- *   stretch; SNR with that one gain for the whole; `median_db` is the SNR of
- *   the median stretch, which a jump elsewhere leaves alone
+ *   stretch; level likewise, but of the powers, which a jump within a stretch leaves alone; SNR with that one gain for the
+ *   whole; `median_db` is the SNR of the median stretch, which a jump elsewhere leaves alone
  */
 export function compare(said, heard, rate) {
   const { lag } = findIn(heard, said)
   const aligned = segments(said, heard, lag, rate)
-  if (aligned.length === 0) return { delay: lag, correlation: 0, gain: 0, snr_db: -Infinity, median_db: -Infinity, drift_ppm: 0, jumps: [], segments: [] }
+  if (aligned.length === 0) return { delay: lag, correlation: 0, gain: 0, level: 0, snr_db: -Infinity, median_db: -Infinity, drift_ppm: 0, jumps: [], segments: [] }
   const gain = median(aligned.map(({ cross, saidPower }) => cross / saidPower))
   const error = aligned.map(({ heardPower, saidPower, cross }) => heardPower - 2 * gain * cross + gain ** 2 * saidPower)
   const signal = aligned.map(({ saidPower }) => gain ** 2 * saidPower)
@@ -28,6 +28,7 @@ export function compare(said, heard, rate) {
     delay: aligned[0].delay,
     correlation: total(aligned, 'cross') / Math.sqrt(total(aligned, 'saidPower') * total(aligned, 'heardPower') || 1),
     gain,
+    level: median(aligned.map(({ heardPower, saidPower }) => Math.sqrt(heardPower / saidPower))),
     snr_db: decibels(Math.sqrt(sum(signal) / Math.max(1e-12, sum(error)))),
     median_db: median(each),
     drift_ppm: drift * 1e6,
