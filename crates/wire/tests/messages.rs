@@ -329,3 +329,20 @@ fn codes_have_one_name_and_a_close_code_that_may_be_sent() {
     }
     assert_eq!(serde_json::from_value::<Code>(json!("a_code_of_tomorrow")).unwrap(), Code::Unknown);
 }
+
+#[test]
+fn what_may_be_left_out_may_be_null_and_the_first_of_a_name_counts() {
+    let hello = r#"{"type":"hello","audio":{"rate_hz":16000,"codec":null},"ticket":null,"client":null,"greeting":null}"#;
+    let least = r#"{"type":"hello","audio":{"rate_hz":16000}}"#;
+    assert_eq!(FromClient::decode(hello), FromClient::decode(least));
+    let twice = r#"{"type":"ping","id":1,"id":2,"type":"bye"}"#;
+    assert_eq!(FromClient::decode(twice), Ok(FromClient::Ping { id: 1 }));
+}
+
+#[test]
+fn values_nest_as_deep_as_the_page_says() {
+    let nested =
+        |depth: usize| format!(r#"{{"type":"bye","more":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(FromClient::decode(&nested(127)), Ok(FromClient::Bye));
+    assert!(FromClient::decode(&nested(128)).is_err());
+}
