@@ -201,7 +201,8 @@ impl Conversation {
         let Some(Thought { stimulus, rule, .. }) = thought else { return };
         match stimulus {
             Stimulus::Speech(utterance) => self.unanswered = Some((utterance, rule)),
-            Stimulus::Text { .. } | Stimulus::Tool(_) => self.wait_in_line(stimulus, rule),
+            // It was first in line, and stays so.
+            Stimulus::Text { .. } | Stimulus::Tool(_) => self.waiting.push_front((stimulus, rule)),
         }
     }
 

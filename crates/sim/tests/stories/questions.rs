@@ -34,6 +34,23 @@ fn a_question_in_line_is_answered_after_an_interruption_that_asks_nothing() {
 }
 
 #[test]
+fn questions_typed_in_a_row_are_answered_in_their_order() {
+    for gap_s in [0.0, 0.1] {
+        let mut stage = Stage::begin("", &setup(MODEL_38));
+        // Sooner it would be taken for a nudge.
+        stage.pass(4.0);
+        for letter in ["a", "b", "c", "d"] {
+            stage.send(&text(letter));
+            stage.pass(gap_s);
+        }
+        stage.pass(60.0);
+        let answers = stage.transcript("outputTranscription");
+        let places: Vec<_> = ["“a”", "“b”", "“c”", "“d”"].iter().map(|quoted| answers.find(quoted)).collect();
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{gap_s} s: {answers}");
+    }
+}
+
+#[test]
 fn a_question_in_line_is_answered_after_a_phantom_interruption() {
     let script = "[[turn]]\nsays = \"x\"\naudio = { tone = { hz = 300, ms = 6000 } }\n\
                   [[turn.fault]]\nat_ms = 3000\ndo = \"interrupted\"";
