@@ -73,6 +73,7 @@ impl Call {
             match self.relay.poll() {
                 RelayOutput::Timeout(wake) => return wake,
                 RelayOutput::Admit(hello) => {
+                    tracing::info!(client = hello.client.as_deref(), "hello");
                     let verdict = self.house.admission.admit(&hello, &self.caller);
                     self.relay.handle(RelayInput::Admission(verdict), self.now());
                 }
