@@ -135,9 +135,7 @@ fn content_less(content: &mut Value) {
             drop_surprises::<Part>(part, SPARE_PART);
         }
     });
-    for name in ["inputTranscription", "input_transcription", "outputTranscription", "output_transcription"] {
-        within(content, &[name], |piece| drop_surprises::<Transcription>(piece, &["words"]));
-    }
+    within(content, TRANSCRIPTS, |piece| drop_surprises::<Transcription>(piece, &["words"]));
     drop_surprises::<ServerContent>(content, SPARE_CONTENT);
 }
 
@@ -191,6 +189,16 @@ const SPARE_CONTENT: &[&str] = &[
     "url_context_metadata",
     "interactionStatus",
     "interaction_status",
+];
+
+/// Where words come.
+const TRANSCRIPTS: &[&str] = &[
+    "inputTranscription",
+    "input_transcription",
+    "interimInputTranscription",
+    "interim_input_transcription",
+    "outputTranscription",
+    "output_transcription",
 ];
 
 /// What is for the service itself, or for those who show more than a voice.

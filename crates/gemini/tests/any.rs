@@ -97,8 +97,8 @@ fn names_are_read_in_any_case_and_unknown_ones_kept() {
                 assert_eq!(&$name::from(name.to_lowercase().as_str()), value);
                 assert_eq!(value.to_string(), name);
             }
-            names.push_str(&$name::KNOWN.iter().map($name::as_str).fold(stringify!($name).to_owned() + ":", |line, name| line + " " + name));
-            names.push('\n');
+            let known: Vec<&str> = $name::KNOWN.iter().map($name::as_str).collect();
+            names.push_str(&format!("{}: {}\n", stringify!($name), known.join(" ")));
             assert_eq!($name::from("Of_Tomorrow").as_str(), "Of_Tomorrow");
             let number: $name = serde_json::from_str("7").unwrap();
             assert_eq!(number.as_str(), "7");
