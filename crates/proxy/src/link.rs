@@ -78,7 +78,7 @@ impl Link {
     /// Begins to connect, once `former` has said goodbye.
     pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
         let (outbox, wishes) = mpsc::channel(MOST_WAITING);
-        let (reports, events) = mpsc::channel(MOST_WAITING);
+        let (reports, events) = mpsc::channel(MOST_UNHEARD);
         let task = tokio::spawn(async move {
             if let Some(former) = former {
                 let _ = timeout(GOODBYE, former).await;
@@ -258,6 +258,9 @@ fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
 
 /// More than [`ROOM`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
 const MOST_WAITING: usize = 8_192;
+
+/// Some seconds of the model's voice: more than that waits on the network for one who does not listen.
+const MOST_UNHEARD: usize = 64;
 
 /// What must be free before more is made: what may be unsent are some 2,000 frames of 20 ms, or 40 s.
 const ROOM: usize = MOST_WAITING - 2_000;
