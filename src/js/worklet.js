@@ -283,8 +283,11 @@ const POOL = 32
 /** The length of a block that shows neither input nor output. */
 const QUANTUM = 128
 
-/** The most that may wait for room, about a minute and a half: the proxy sends far less ahead of what was heard. */
-const WAITING_BYTES = 1 << 22
+/**
+ * The most that may wait for room, 14 minutes of voice: the proxy sends 20 s ahead of what was heard, and only when its
+ * service is gone all that it has kept.
+ */
+const WAITING_BYTES = 40e6
 
 const LEVELS_PER_S = 20
 const REPORTS_PER_S = 10
