@@ -91,6 +91,7 @@ impl Call {
                     self.phone.send(&message);
                 }
                 RelayOutput::ToPhoneAudio(bytes) => self.phone.send_audio(bytes),
+                RelayOutput::DropAudio { epoch } => self.phone.drop_audio(epoch),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
                     self.phone.send_close(code, &reason);
@@ -107,10 +108,12 @@ impl Call {
         let crowded = self.service.as_ref().filter(|service| !service.has_room());
         let may_read = crowded.is_none();
         let room = crowded.map(Service::room);
+        // And a service that is too far ahead of the ear: its own network slows that down.
+        let may_listen = self.relay.wants_service();
         tokio::select! {
             heard = self.phone.next(may_read), if !self.phone_closed => self.heard(heard),
             () = some(room) => RelayInput::Timeout,
-            input = next(&mut self.service) => self.reported(input),
+            input = next(&mut self.service), if may_listen => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
             () = going_down(shutdown), if !self.going_down => {
                 self.going_down = true;

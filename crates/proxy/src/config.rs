@@ -79,6 +79,10 @@ pub struct Limits {
     pub setup_deadline: Duration,
     /// How long a phone may leave everything unread that is sent to it.
     pub unread: Duration,
+    /// How much of the model's voice a phone is sent ahead of what it has heard.
+    pub ahead: Duration,
+    /// How much more of it is kept for a phone before the service is made to wait.
+    pub kept: Duration,
 }
 
 /// Who may call.
@@ -230,13 +234,16 @@ impl Limits {
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let table = &mut document.section(root, "limits");
-        let mut wait = |key, longest_ms, default: Duration| {
-            let ms = document.take(table, key, whole(100..=longest_ms));
+        let mut time = |key, range_ms, default: Duration| {
+            let ms = document.take(table, key, whole(range_ms));
             ms.map_or(default, |ms| Duration::from_millis(ms.into()))
         };
-        let hello_deadline = wait("hello_deadline_ms", 60_000, default.hello_deadline);
-        let setup_deadline = wait("setup_deadline_ms", 120_000, default.setup_deadline);
-        let unread = wait("unread_ms", 600_000, default.unread);
+        let hello_deadline = time("hello_deadline_ms", 100..=60_000, default.hello_deadline);
+        let setup_deadline = time("setup_deadline_ms", 100..=120_000, default.setup_deadline);
+        let unread = time("unread_ms", 100..=600_000, default.unread);
+        // A page has room for a minute.
+        let ahead = time("ahead_ms", 2_000..=60_000, default.ahead);
+        let kept = time("kept_ms", 1_000..=600_000, default.kept);
         let limits = Self {
             calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
             max_frame_bytes: document
@@ -245,6 +252,8 @@ impl Limits {
             hello_deadline,
             setup_deadline,
             unread,
+            ahead,
+            kept,
         };
         document.finish(table);
         limits
@@ -259,6 +268,8 @@ impl Default for Limits {
             hello_deadline: Duration::from_secs(5),
             setup_deadline: Duration::from_secs(10),
             unread: Duration::from_secs(30),
+            ahead: Duration::from_secs(20),
+            kept: Duration::from_secs(360),
         }
     }
 }

@@ -50,6 +50,8 @@ impl House {
             max_frame_bytes: limits.max_frame_bytes,
             hello_deadline: limits.hello_deadline,
             setup_deadline: limits.setup_deadline,
+            most_ahead: limits.ahead,
+            most_kept: limits.kept,
         }
     }
 }

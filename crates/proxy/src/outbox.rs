@@ -136,10 +136,10 @@ impl Frame {
     }
 }
 
-/// Eleven minutes of the model's voice, which comes three to four times as fast as it is heard and waits here for a
-/// phone whose line just carries it. A phone that takes nothing is let go long before, by the clock: this only
-/// bounds what one that takes a little can hold.
-const MOST_BYTES: usize = 32 << 20;
+/// Seventeen minutes of the model's voice: more than a relay ever keeps, for when the service is gone it sends all of
+/// it at once. A phone that takes nothing is let go long before, by the clock: this only bounds what one that takes
+/// a little can hold.
+const MOST_BYTES: usize = 48 << 20;
 
 /// WebSocket control frames hold 125 bytes, of which the code takes two.
 pub(crate) const LONGEST_REASON_BYTES: usize = 123;

@@ -14,7 +14,6 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use vivavoce_wire::message::TurnState;
 use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
 
 /// A phone at the other end of a socket.
@@ -84,11 +83,13 @@ impl Phone {
         }
     }
 
-    /// Sends a message; one that tells of an interruption overtakes the audio that it makes stale.
+    /// Drops the sound of turn `epoch` and older ones that waits to be sent: what follows overtakes it.
+    pub(crate) fn drop_audio(&self, epoch: u32) {
+        self.outbox.drop_stale(epoch);
+    }
+
+    /// Sends a message.
     pub(crate) fn send(&self, message: &FromProxy) {
-        if let FromProxy::Turn { epoch, state: TurnState::Interrupted, .. } = message {
-            self.outbox.drop_stale(*epoch);
-        }
         self.outbox.push(Frame::Text(message.encode()));
     }
 

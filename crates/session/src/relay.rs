@@ -1,9 +1,10 @@
 //! The proxy's half of a call.
 //!
 //! [`Relay`] decides; what it takes in and wants done is in `exchange`; its organs are `early` (what the phone sent before anyone listened), `turns` (the model's
-//! turns as the phone is told of them), `ledger` (function calls), `echo` (what was typed is not heard), and
-//! `verdict` (what the end of the service's socket means).
+//! turns as the phone is told of them), `credit` (how much of them it is sent ahead of what it has heard), `ledger`
+//! (function calls), `echo` (what was typed is not heard), and `verdict` (what the end of the service's socket means).
 
+mod credit;
 mod early;
 mod echo;
 mod exchange;
@@ -15,6 +16,7 @@ mod verdict;
 use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
+use credit::Credit;
 use early::{Early, Kept};
 use echo::Echo;
 use ledger::{Call, Ledger};
@@ -47,6 +49,7 @@ pub struct Relay {
     /// Whether a socket to the service was asked for and not closed since.
     has_service: bool,
     turns: Turns,
+    credit: Credit,
     ledger: Ledger,
     echo: Echo,
     /// The newest handle by which the conversation could be taken up again.
@@ -90,6 +93,7 @@ impl Relay {
     /// A relay for one socket of one phone.
     pub fn new(config: RelayConfig) -> Self {
         Self {
+            credit: Credit::new(config.most_ahead, config.most_kept),
             config,
             queue: VecDeque::new(),
             phase: Phase::Fresh,
@@ -153,7 +157,14 @@ impl Relay {
 
     /// The model's turn that the phone plays or played last, and the 24 kHz samples of it that were heard.
     pub const fn heard(&self) -> (u32, u64) {
-        self.turns.heard_position()
+        self.credit.heard_position()
+    }
+
+    /// Whether the service is to be listened to. What the phone has no credit for is kept, and nothing of it is
+    /// dropped; when as much waits as may, the shell stops reading the service's socket until this says so again, and
+    /// TCP slows the service down.
+    pub const fn wants_service(&self) -> bool {
+        self.credit.has_room(self.phone_hears_speech)
     }
 
     /// Whether the phone's own ear hears speech.
@@ -216,7 +227,8 @@ impl Relay {
             FromClient::Mute { muted } => self.phone_mutes(muted),
             FromClient::Activity { speaking } => self.phone_marks(speaking),
             FromClient::AudioEnd => self.phone_audio_ends(),
-            FromClient::Heard { epoch, samples } => self.turns.heard(epoch, samples),
+            FromClient::Heard { epoch, samples } => self.credit.heard(epoch, samples),
+            FromClient::Silenced { epoch } => self.phone_silences(epoch),
             // No function runs in the page: no such call is open.
             FromClient::ToolResult { id: _, result: _ } => {}
             FromClient::Ping { id } => self.say(FromProxy::Pong { id }),
@@ -253,6 +265,17 @@ impl Relay {
         if self.phase == Phase::Talking && self.client_marks_speech() {
             self.send_service(service::activity(speaking));
         }
+    }
+
+    /// The phone cut a turn off by itself: nobody hears what still comes of it, whether the service stops or not.
+    fn phone_silences(&mut self, epoch: u32) {
+        if epoch > self.turns.newest() {
+            return;
+        }
+        if epoch == self.turns.newest() {
+            self.turns.silenced();
+        }
+        self.silence(epoch);
     }
 
     fn client_marks_speech(&self) -> bool {
@@ -389,8 +412,9 @@ impl Relay {
     /// Takes what a message says of the conversation: first the end of what is stale, last the end of the turn.
     fn content(&mut self, content: &ServerContent, now: Moment) {
         if content.interrupted {
-            let words = self.turns.interrupted(now);
-            self.tell(words);
+            let word = self.turns.interrupted(self.credit.is_unheard(), now);
+            self.silence(self.turns.newest());
+            self.queue.extend(word.map(RelayOutput::from));
         }
         if let Some(piece) = &content.input_transcription {
             self.user_spoke(piece, now);
@@ -398,18 +422,21 @@ impl Relay {
         // What an interrupted message still holds of the model's voice and words is of the turn that was cut.
         if !content.interrupted {
             let words = self.turns.transcript(&service::words(content), now);
-            self.tell(words);
+            self.credit.keep(words);
             let words = self.turns.audio(&service::audio(content), now);
-            self.tell(words);
+            self.credit.keep(words);
         }
         if content.generation_complete {
             let words = self.turns.generated();
-            self.tell(words);
+            self.credit.keep(words);
         }
         if content.turn_complete {
             let reason = content.turn_complete_reason.as_ref().map(|reason| reason.as_str().into());
             let words = self.turns.complete(reason);
-            self.tell(words);
+            self.credit.keep(words);
+        }
+        self.send_due(now);
+        if content.turn_complete {
             let text = self.echo.forget();
             self.show_user(text, false);
         }
@@ -459,6 +486,7 @@ impl Relay {
     fn service_closed(&mut self, code: u16, reason: &str) {
         self.has_service = false;
         if matches!(self.phase, Phase::Opening { .. } | Phase::SettingUp { .. } | Phase::Talking) {
+            self.send_rest();
             self.fail(verdict::judge(code, reason));
         }
     }
@@ -466,6 +494,7 @@ impl Relay {
     fn shut_down(&mut self) {
         let trouble = Trouble::new(Code::GoingAway, "The proxy is going down; the call is tried again.");
         self.leave_service();
+        self.send_rest();
         self.fail(trouble.retry_after_ms(1_000));
     }
 
@@ -506,6 +535,9 @@ impl Relay {
     // ---- Time.
 
     fn tick(&mut self, now: Moment) {
+        if self.phase == Phase::Talking {
+            self.send_due(now);
+        }
         match self.phase {
             Phase::Hello { by } if now >= by => self.fail(Trouble::new(
                 Code::HelloTimeout,
@@ -556,7 +588,7 @@ impl Relay {
             | Phase::Admitting { by }
             | Phase::Opening { by }
             | Phase::SettingUp { by } => Some(by),
-            Phase::Talking => Some(self.next_sign_at()),
+            Phase::Talking => [Some(self.next_sign_at()), self.credit.due_at()].into_iter().flatten().min(),
         }
     }
 
@@ -611,11 +643,34 @@ impl Relay {
         self.queue.push_back(RelayOutput::ToPhone(message));
     }
 
-    fn tell(&mut self, words: Vec<Word>) {
-        self.queue.extend(words.into_iter().map(|word| match word {
-            Word::Text(message) => RelayOutput::ToPhone(message),
-            Word::Audio(frame) => RelayOutput::ToPhoneAudio(frame),
-        }));
+    /// Sends of the turns what the phone has credit for.
+    fn send_due(&mut self, now: Moment) {
+        while let Some(word) = self.credit.release(now) {
+            self.queue.push_back(word.into());
+        }
+    }
+
+    /// Sends all that waits of the turns: nobody is there to send it later.
+    fn send_rest(&mut self) {
+        while let Some(word) = self.credit.take() {
+            self.queue.push_back(word.into());
+        }
+    }
+
+    /// Nobody hears any more of a turn and all older ones.
+    fn silence(&mut self, epoch: u32) {
+        let begun = self.credit.silence(epoch);
+        self.queue.push_back(RelayOutput::DropAudio { epoch });
+        self.queue.extend(begun.into_iter().map(RelayOutput::from));
+    }
+}
+
+impl From<Word> for RelayOutput {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Text(message) => Self::ToPhone(message),
+            Word::Audio { frame, .. } => Self::ToPhoneAudio(frame),
+        }
     }
 }
 

@@ -39,6 +39,11 @@ pub enum FromClient {
         /// 24 kHz samples of the turn that have been heard.
         samples: u64,
     },
+    /// The client silenced a turn and all older ones by itself: nothing more of them is to be sent.
+    Silenced {
+        /// The newest turn that was silenced.
+        epoch: u32,
+    },
     /// Result of a function that the page runs.
     ToolResult {
         /// The call's id.

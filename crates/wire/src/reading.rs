@@ -39,6 +39,7 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "activity" => FromClient::Activity { speaking: fields.flag("speaking")? },
         "audio_end" => FromClient::AudioEnd,
         "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
+        "silenced" => FromClient::Silenced { epoch: fields.u32("epoch")? },
         "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.object("result")? },
         "ping" => FromClient::Ping { id: fields.u64("id")? },
         "pong" => FromClient::Pong { id: fields.u64("id")? },
@@ -180,4 +181,5 @@ fn odd(name: &str, expected: &str, found: &str) -> MessageError {
 }
 
 /// All that a client may say.
-const CLIENT_TYPES: &str = "hello, text, mute, activity, audio_end, heard, tool_result, ping, pong or bye";
+const CLIENT_TYPES: &str =
+    "hello, text, mute, activity, audio_end, heard, silenced, tool_result, ping, pong or bye";

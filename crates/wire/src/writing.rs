@@ -15,6 +15,9 @@ pub(crate) fn from_client(message: &FromClient) -> String {
             object.number("epoch", u64::from(*epoch));
             object.number("samples", *samples);
         }),
+        FromClient::Silenced { epoch } => {
+            with("silenced", |object| object.number("epoch", u64::from(*epoch)))
+        }
         FromClient::ToolResult { id, result } => with("tool_result", |object| {
             object.text("id", id);
             object.raw("result", result.text());

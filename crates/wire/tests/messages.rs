@@ -43,6 +43,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         Just(FromClient::AudioEnd),
         any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
+        any::<u32>().prop_map(|epoch| FromClient::Silenced { epoch }),
         (".*", ".*", values()).prop_map(|(id, name, value)| {
             let result = Json::from(&serde_json::json!({ name: value }));
             FromClient::ToolResult { id, result }

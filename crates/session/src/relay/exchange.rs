@@ -26,6 +26,12 @@ pub struct RelayConfig {
     pub hello_deadline: Duration,
     /// How long the service may take to answer the setup.
     pub setup_deadline: Duration,
+    /// How much of the model's voice a phone is sent ahead of what it has heard.
+    pub most_ahead: Duration,
+    /// How much more of it is kept here before the service is no longer listened to: see [`Relay::wants_service`].
+    ///
+    /// [`Relay::wants_service`]: super::Relay::wants_service
+    pub most_kept: Duration,
 }
 
 /// One thing that happened to a relay.
@@ -83,6 +89,11 @@ pub enum RelayOutput {
     ToPhone(FromProxy),
     /// Send the phone a binary frame.
     ToPhoneAudio(Bytes),
+    /// Drop what was not sent yet of the sound of this turn and all older ones.
+    DropAudio {
+        /// The newest turn that nobody hears any more.
+        epoch: u32,
+    },
     /// Close the phone's socket, drop it, and report nothing more of it.
     ClosePhone {
         /// With this code.

@@ -3,7 +3,6 @@
 use crate::Moment;
 use bytes::{Bytes, BytesMut};
 use core::time::Duration;
-use std::collections::VecDeque;
 use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
 use vivavoce_wire::message::{FromProxy, TurnState};
 
@@ -19,12 +18,6 @@ pub(super) struct Turns {
     odd: Option<u8>,
     /// Number of the next frame of this connection.
     sequence: u32,
-    /// Turns with sound that the phone may still play, oldest first.
-    sent: VecDeque<Sent>,
-    /// How far the phone is: a turn and its samples heard.
-    heard: (u32, u64),
-    /// The phone was told to silence this turn and all older ones.
-    silenced: u32,
 }
 
 /// Where the newest turn stands.
@@ -41,13 +34,8 @@ enum State {
     Generated,
     /// Cut off; what still comes of it until then, or until it is over, is dropped.
     Cut { until: Moment },
-}
-
-/// How much of a turn the phone was sent.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    epoch: u32,
-    samples: u64,
+    /// Cut off by the phone; the service may not know of it and say all.
+    Silenced,
 }
 
 /// Something for the phone.
@@ -56,20 +44,20 @@ pub(super) enum Word {
     /// A message.
     Text(FromProxy),
     /// An audio frame.
-    Audio(Bytes),
+    Audio {
+        /// The turn.
+        epoch: u32,
+        /// Samples that it holds.
+        samples: u64,
+        /// The frame, encoded.
+        frame: Bytes,
+    },
 }
 
 impl Turns {
-    /// The phone has heard so much; a count that falls, or that was never sent, is not believed.
-    pub(super) fn heard(&mut self, epoch: u32, samples: u64) {
-        let Some(sent) = self.sent.iter().find(|sent| sent.epoch == epoch) else { return };
-        self.heard = self.heard.max((epoch, samples.min(sent.samples)));
-        self.sent.retain(|sent| sent.epoch >= epoch);
-    }
-
-    /// How far the phone is: a turn and its samples heard.
-    pub(super) const fn heard_position(&self) -> (u32, u64) {
-        self.heard
+    /// The newest turn; 0 before any.
+    pub(super) const fn newest(&self) -> u32 {
+        self.epoch
     }
 
     /// Words of the model came.
@@ -91,7 +79,7 @@ impl Turns {
         let mut pcm = self.join(parts);
         while !pcm.is_empty() {
             let piece = pcm.split_to(pcm.len().min(MOST_BYTES));
-            words.push(Word::Audio(self.frame(piece)));
+            words.push(self.frame(piece));
         }
         words
     }
@@ -103,7 +91,9 @@ impl Turns {
                 self.state = State::Generated;
                 vec![self.word(TurnState::Generated, None)]
             }
-            State::Idle | State::Hushed | State::Generated | State::Cut { .. } => Vec::new(),
+            State::Idle | State::Hushed | State::Generated | State::Cut { .. } | State::Silenced => {
+                Vec::new()
+            }
         }
     }
 
@@ -111,7 +101,9 @@ impl Turns {
     pub(super) fn complete(&mut self, reason: Option<String>) -> Vec<Word> {
         let mut words = match self.state {
             State::Idle => self.begin(),
-            State::Hushed | State::Speaking | State::Generated | State::Cut { .. } => Vec::new(),
+            State::Hushed | State::Speaking | State::Generated | State::Cut { .. } | State::Silenced => {
+                Vec::new()
+            }
         };
         words.extend(self.generated());
         if self.state != State::Hushed {
@@ -122,20 +114,24 @@ impl Turns {
         words
     }
 
-    /// The user spoke over the model, or over what the phone still plays.
-    pub(super) fn interrupted(&mut self, now: Moment) -> Vec<Word> {
+    /// The user spoke over the model, or over what the phone still plays, if some of it `is_unheard`.
+    pub(super) fn interrupted(&mut self, is_unheard: bool, now: Moment) -> Option<Word> {
         self.odd = None;
-        let is_audible = match self.state {
-            State::Speaking | State::Generated => true,
-            State::Idle | State::Hushed | State::Cut { .. } => self.is_unheard(),
-        };
+        let is_audible = is_unheard || matches!(self.state, State::Speaking | State::Generated);
         self.state = match self.state {
-            State::Speaking | State::Generated => State::Cut { until: now + STALE },
+            State::Speaking | State::Generated | State::Silenced => State::Cut { until: now + STALE },
             State::Idle | State::Hushed => State::Hushed,
             State::Cut { until } => State::Cut { until },
         };
-        self.silenced = self.epoch;
-        if is_audible { vec![self.word(TurnState::Interrupted, None)] } else { Vec::new() }
+        is_audible.then(|| self.word(TurnState::Interrupted, None))
+    }
+
+    /// The phone silenced the newest turn by itself.
+    pub(super) fn silenced(&mut self) {
+        if matches!(self.state, State::Speaking | State::Generated) {
+            self.odd = None;
+            self.state = State::Silenced;
+        }
     }
 
     /// Begins the next turn, unless one is going on.
@@ -147,7 +143,7 @@ impl Turns {
                 self.state = State::Speaking;
                 Vec::new()
             }
-            State::Idle | State::Hushed | State::Cut { .. } => {
+            State::Idle | State::Hushed | State::Cut { .. } | State::Silenced => {
                 self.epoch = self.epoch.saturating_add(1);
                 self.state = State::Speaking;
                 self.samples = 0;
@@ -159,13 +155,11 @@ impl Turns {
 
     /// Whether what comes is left over from a turn that was cut off.
     fn is_stale(&self, now: Moment) -> bool {
-        matches!(self.state, State::Cut { until } if now < until)
-    }
-
-    /// Whether the phone has yet to play some of what it was sent.
-    fn is_unheard(&self) -> bool {
-        let unheard = |sent: &Sent| sent.epoch > self.silenced && (sent.epoch, sent.samples) > self.heard;
-        self.sent.iter().any(unheard)
+        match self.state {
+            State::Cut { until } => now < until,
+            State::Silenced => true,
+            State::Idle | State::Hushed | State::Speaking | State::Generated => false,
+        }
     }
 
     /// Whole samples, with the half that was carried over.
@@ -186,7 +180,7 @@ impl Turns {
         joined.freeze()
     }
 
-    fn frame(&mut self, payload: Bytes) -> Bytes {
+    fn frame(&mut self, payload: Bytes) -> Word {
         let frame = AudioFrame {
             kind: Kind::Model,
             codec: Codec::Pcm,
@@ -196,24 +190,47 @@ impl Turns {
             payload,
         };
         self.sequence = self.sequence.wrapping_add(1);
-        self.samples += frame.samples();
-        self.note_sent();
-        frame.encode()
-    }
-
-    fn note_sent(&mut self) {
-        let sent = Sent { epoch: self.epoch, samples: self.samples };
-        match self.sent.back_mut() {
-            Some(newest) if newest.epoch == self.epoch => *newest = sent,
-            Some(_) | None => self.sent.push_back(sent),
-        }
-        if self.sent.len() > REMEMBERED {
-            self.sent.pop_front();
-        }
+        let samples = frame.samples();
+        self.samples += samples;
+        Word::Audio { epoch: self.epoch, samples, frame: frame.encode() }
     }
 
     fn word(&self, state: TurnState, reason: Option<String>) -> Word {
         Word::Text(FromProxy::Turn { epoch: self.epoch, state, samples: self.samples, reason })
+    }
+}
+
+impl Word {
+    /// Whether it is sound.
+    pub(super) const fn is_audio(&self) -> bool {
+        matches!(self, Self::Audio { .. })
+    }
+
+    /// The turn that it is of.
+    pub(super) const fn epoch(&self) -> u32 {
+        match self {
+            Self::Audio { epoch, .. }
+            | Self::Text(FromProxy::Turn { epoch, .. } | FromProxy::ModelTranscript { epoch, .. }) => *epoch,
+            Self::Text(_) => 0,
+        }
+    }
+
+    /// What became of the turn, if it says that.
+    pub(super) const fn state(&self) -> Option<TurnState> {
+        match self {
+            Self::Text(FromProxy::Turn { state, .. }) => Some(*state),
+            Self::Text(_) | Self::Audio { .. } => None,
+        }
+    }
+
+    /// The room that it takes while it waits.
+    pub(super) const fn bytes(&self) -> usize {
+        let content = match self {
+            Self::Audio { frame, .. } => frame.len(),
+            Self::Text(FromProxy::ModelTranscript { text, .. }) => text.len(),
+            Self::Text(_) => 0,
+        };
+        content + size_of::<Self>()
     }
 }
 
@@ -222,5 +239,3 @@ const MOST_BYTES: usize = 48_000;
 /// What was on its way when a turn was cut off has come by then. A new answer needs the user's words, the
 /// silence after them and the model's thought first, which is longer.
 const STALE: Duration = Duration::from_secs(1);
-/// More turns than ever wait to be played at once.
-const REMEMBERED: usize = 16;

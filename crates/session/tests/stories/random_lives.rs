@@ -266,6 +266,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         2 => any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         3 => Just(FromClient::AudioEnd),
         5 => (epochs(), any::<u64>()).prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
+        1 => epochs().prop_map(|epoch| FromClient::Silenced { epoch }),
         1 => any::<u64>().prop_map(|id| FromClient::Ping { id }),
     ]
 }
@@ -327,7 +328,10 @@ impl RelayWatch {
                 assert!(reason.len() <= 123);
                 self.closes += 1;
             }
-            RelayOutput::Admit(_) | RelayOutput::CloseService | RelayOutput::Timeout(_) => {}
+            RelayOutput::Admit(_)
+            | RelayOutput::CloseService
+            | RelayOutput::DropAudio { .. }
+            | RelayOutput::Timeout(_) => {}
         }
         assert!(self.asked_for_service <= 1 && self.closes <= 1);
     }

@@ -433,6 +433,7 @@ impl Pair {
                     self.relay_sends(Frame::Text(message.encode()));
                 }
                 RelayOutput::ToPhoneAudio(bytes) => self.relay_sends(Frame::Binary(bytes.to_vec())),
+                RelayOutput::DropAudio { epoch: _ } => {}
                 RelayOutput::ClosePhone { code, reason } => {
                     assert!(reason.len() <= 123, "{reason}");
                     self.relay_sends(Frame::Close(code, reason));
@@ -515,6 +516,8 @@ pub(crate) fn relay_config() -> RelayConfig {
         max_frame_bytes: 64 * 1024,
         hello_deadline: Duration::from_secs(5),
         setup_deadline: Duration::from_secs(10),
+        most_ahead: Duration::from_secs(20),
+        most_kept: Duration::from_secs(360),
     }
 }
 
