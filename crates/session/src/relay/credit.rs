@@ -97,10 +97,10 @@ impl Credit {
         self.heard
     }
 
-    /// Whether the phone has yet to play some of what it was sent, or is sent yet.
+    /// Whether the phone has yet to play some of what it was sent; while something waits it always has.
     pub(super) fn is_unheard(&self) -> bool {
         let is_unheard = |sent: &Sent| sent.epoch > self.silenced && (sent.epoch, sent.samples) > self.heard;
-        self.sent.back().is_some_and(is_unheard) || self.waiting.iter().any(Word::is_audio)
+        self.sent.back().is_some_and(is_unheard)
     }
 
     /// Nobody hears any more of a turn and all older ones. What waits of them is dropped but for the words that each

@@ -3,10 +3,13 @@
 // Here a surprise is a failed test.
 #![allow(clippy::unwrap_used)]
 
+mod desk;
 mod pair;
 
 mod bad_input;
 mod barge_in;
+mod credit;
+mod credit_at_random;
 mod early_audio;
 mod goodbye;
 mod hello;

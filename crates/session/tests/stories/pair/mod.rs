@@ -44,6 +44,10 @@ pub(crate) struct Pair {
     pub(crate) relay_config: RelayConfig,
     /// Relays that there were.
     pub(crate) relays: u32,
+    /// Samples of the model that the relay sent.
+    pub(crate) sent: u64,
+    /// The most of them that were ever not heard yet.
+    pub(crate) most_ahead: u64,
     /// Number of the next frame of this connection.
     sequence: u32,
     /// The microphone's frames: none while it is off.
@@ -104,6 +108,8 @@ impl Pair {
             verdict: Ok(()),
             relay_config: relay_config(),
             relays: 0,
+            sent: 0,
+            most_ahead: 0,
             sequence: 0,
             microphone: None,
             line: BinaryHeap::new(),
@@ -432,7 +438,11 @@ impl Pair {
                     self.told.push((self.now, message.clone()));
                     self.relay_sends(Frame::Text(message.encode()));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => self.relay_sends(Frame::Binary(bytes.to_vec())),
+                RelayOutput::ToPhoneAudio(bytes) => {
+                    self.sent += AudioFrame::decode(&bytes).unwrap().samples();
+                    self.most_ahead = self.most_ahead.max(self.sent - self.player.heard.values().sum::<u64>());
+                    self.relay_sends(Frame::Binary(bytes.to_vec()));
+                }
                 RelayOutput::DropAudio { epoch: _ } => {}
                 RelayOutput::ClosePhone { code, reason } => {
                     assert!(reason.len() <= 123, "{reason}");

@@ -15,12 +15,15 @@ pub(crate) struct Player {
     pub(crate) flushes: Vec<(Duration, u32)>,
     /// The length that it was told of each turn.
     pub(crate) ends: BTreeMap<u32, u64>,
+    /// Whether its clock stands still.
+    pub(crate) is_frozen: bool,
     taken: BTreeMap<u32, u64>,
     dead: u32,
     epoch: u32,
     heard_samples: u64,
     sounding: bool,
-    underruns: u32,
+    /// Times that it fell silent before the end of a turn.
+    pub(crate) underruns: u32,
     ticks: u32,
     /// A report is due out of turn.
     due: bool,
@@ -58,6 +61,9 @@ impl Player {
 
     /// Ten milliseconds become audible.
     pub(super) fn tick(&mut self) -> Option<PlayerReport> {
+        if self.is_frozen {
+            return None;
+        }
         let was_sounding = self.sounding;
         self.sounding = !self.waiting.is_empty();
         let mut room = SAMPLES;
