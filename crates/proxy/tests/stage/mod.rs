@@ -182,6 +182,20 @@ impl Phone {
         .await
     }
 
+    /// Waits for the next frame of sound, or for the next message.
+    pub(crate) async fn wait_anything(&mut self) -> Result<AudioFrame, FromProxy> {
+        patiently(async {
+            loop {
+                match self.socket.next().await.unwrap().unwrap() {
+                    Message::Binary(bytes) => return Ok(AudioFrame::decode(&bytes).unwrap()),
+                    Message::Text(text) => return Err(FromProxy::decode(&text).unwrap()),
+                    _ => {}
+                }
+            }
+        })
+        .await
+    }
+
     /// Waits for the next piece of the model's voice.
     pub(crate) async fn wait_audio(&mut self) -> AudioFrame {
         patiently(async {

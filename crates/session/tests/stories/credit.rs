@@ -77,11 +77,8 @@ fn words_wait_in_their_place_in_the_sound() {
     desk.heard(1, 15 * SECOND);
     assert_eq!(desk.sent(1), 30 * SECOND);
     let told = desk.told.len();
-    let end = [
-        transcript("the end."),
-        Told::Turn(1, TurnState::Generated),
-        Told::Turn(1, TurnState::Complete),
-    ];
+    let end =
+        [transcript("the end."), Told::Turn(1, TurnState::Generated), Told::Turn(1, TurnState::Complete)];
     assert_eq!(desk.told[told - 3..], end);
 }
 

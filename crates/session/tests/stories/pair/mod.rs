@@ -440,7 +440,8 @@ impl Pair {
                 }
                 RelayOutput::ToPhoneAudio(bytes) => {
                     self.sent += AudioFrame::decode(&bytes).unwrap().samples();
-                    self.most_ahead = self.most_ahead.max(self.sent - self.player.heard.values().sum::<u64>());
+                    self.most_ahead =
+                        self.most_ahead.max(self.sent - self.player.heard.values().sum::<u64>());
                     self.relay_sends(Frame::Binary(bytes.to_vec()));
                 }
                 RelayOutput::DropAudio { epoch: _ } => {}
