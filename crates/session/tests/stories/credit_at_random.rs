@@ -11,7 +11,7 @@ use vivavoce_session::RelayInput;
 use vivavoce_wire::message::{FromClient, FromProxy, TurnState};
 
 /// One thing that happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// The service says so many samples.
     Speaks(usize),
