@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Who may lean on which rooms of the house; other libraries are theirs to choose.
 const ROOMS: &[(&str, &[&str])] = &[
     ("vivavoce", &["vivavoce-session", "vivavoce-wire"]),
+    ("vivavoce-lab", &["vivavoce-dsp"]),
     ("vivavoce-sim", &["vivavoce-gemini", "vivavoce-dsp", "vivavoce-session"]),
     (
         "vivavoce-proxy",
