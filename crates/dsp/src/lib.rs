@@ -3,6 +3,7 @@
 //! - [`recorder`]: microphone at any rate → frames of 16 kHz; made of
 //!   [`mixdown`], [`resampler`], [`dc_block`], [`level`], [`framer`].
 //! - [`player`]: turns of 24 kHz → loudspeaker at any rate, interruptible.
+//! - [`jitter`]: how much of a turn waits before it sounds, learnt from how turns come.
 //! - [`pcm`]: floating point to 16-bit integers and back.
 //!
 //! The one rule: a line never allocates, never panics, counts time in samples only, and gives the same
@@ -15,6 +16,7 @@
 
 pub mod dc_block;
 pub mod framer;
+pub mod jitter;
 pub mod level;
 pub mod mixdown;
 pub mod pcm;

@@ -406,10 +406,20 @@ impl<const RING: usize> Default for Player<RING> {
     }
 }
 
+impl Thresholds {
+    /// So many milliseconds at the start and after a stall.
+    pub const fn of_ms(start_ms: u32, restart_ms: u32) -> Self {
+        Self {
+            start_samples: start_ms * (MODEL_HZ / 1_000),
+            restart_samples: restart_ms * (MODEL_HZ / 1_000),
+        }
+    }
+}
+
 impl Default for Thresholds {
     /// 80 ms at the start and 120 ms after a stall.
     fn default() -> Self {
-        Self { start_samples: 80 * MODEL_HZ / 1_000, restart_samples: 120 * MODEL_HZ / 1_000 }
+        Self::of_ms(80, 120)
     }
 }
 
