@@ -15,7 +15,7 @@ class Lines {
     this.input = new Float32Array(buffer, calls.input_area(), calls.input_capacity())
     this.output = new Float32Array(buffer, calls.output_area(), this.longest)
     this.voice = new Int16Array(buffer, calls.voice_area(), calls.voice_capacity())
-    this.report = new Float64Array(buffer, calls.report_area(), 6)
+    this.report = new Float64Array(buffer, calls.report_area(), 7)
     this.frames = []
     for (let index = 0; index < calls.frames_capacity(); index++) {
       this.frames.push(new Int16Array(buffer, calls.frames_area() + index * FRAME_BYTES, FRAME_BYTES / 2))
@@ -168,7 +168,7 @@ class Player extends Courier {
     this.waitingBytes = 0
     this.framesSinceReport = 0
     this.window = lines?.output
-    this.report = { type: 'report', epoch: 0, heard: 0, buffered: 0, underruns: 0, concealed: 0, sounding: false }
+    this.report = { type: 'report', epoch: 0, heard: 0, buffered: 0, underruns: 0, concealed: 0, stretched: 0, sounding: false }
   }
 
   hearPage(message) {
@@ -183,6 +183,7 @@ class Player extends Courier {
       case 'play': return this.queue({ epoch: message.epoch, position: message.position, pcm: message.pcm, done: 0 })
       case 'end': return this.queue({ epoch: message.epoch, position: message.samples, pcm: null, done: 0 })
       case 'flush': return this.flush(message.epoch)
+      case 'yield': return lines.calls.player_give_way(message.how)
       case 'thresholds': return lines.calls.player_thresholds(message.start, message.restart)
     }
   }
@@ -266,7 +267,8 @@ class Player extends Courier {
     report.buffered = area[2]
     report.underruns = area[3]
     report.concealed = area[4]
-    report.sounding = area[5] !== 0
+    report.stretched = area[5]
+    report.sounding = area[6] !== 0
     this.peer?.postMessage(report)
   }
 }

@@ -61,5 +61,5 @@ function weight(bytes) {
   return sum
 }
 
-/** 16 KiB as it is shipped; some more before wasm-opt. */
-const LIMIT_BYTES = 18 * 1024
+/** 18 KiB as it is shipped; some more before wasm-opt. */
+const LIMIT_BYTES = 20 * 1024

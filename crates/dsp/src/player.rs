@@ -2,17 +2,23 @@
 
 mod ear;
 mod extension;
+mod figures;
 mod gate;
 mod ring;
+mod stretch;
 mod turns;
 
+use crate::jitter::{SLOW_ABOVE_SAMPLES, SLOW_BELOW_SAMPLES};
 use crate::level::{Level, Loudness};
 use crate::{RateError, Resampler, pcm};
 use ear::Ear;
 use extension::Extension;
 use gate::Gate;
 use ring::Ring;
-use turns::{Place, Turns};
+use stretch::Stretch;
+use turns::{Piece, Place, Turns};
+
+pub use figures::{Report, Tally, Thresholds, Yielding};
 
 /// Rate of the model's voice in Hz. Every count of samples here is at this rate.
 pub const MODEL_HZ: u32 = 24_000;
@@ -22,8 +28,9 @@ pub const MINUTE_SAMPLES: usize = 60 * MODEL_HZ as usize;
 
 /// Plays turns of the model's voice, one after the other, at a device's rate.
 ///
-/// A turn starts when enough of it has come, or all; when it runs dry too early it fades out, waits, and fades
-/// in again. Nothing is dropped, however much waits: only [`flush`](Self::flush) throws away. Turns are
+/// A turn starts when enough of it has come, or all. While little of it waits and more is to come it plays at
+/// 0.9 ×; when it runs dry too early its last period goes on while it fades for 60 ms, and it waits, and fades in
+/// again. Nothing is dropped, however much waits: only [`flush`](Self::flush) throws away. Turns are
 /// numbered by epochs that only grow; what belongs to an epoch that is over is refused.
 ///
 /// All zeros after [`new`](Self::new) and mute until [`design`](Self::design). With room for `RING` samples
@@ -33,7 +40,14 @@ pub struct Player<const RING: usize> {
     turns: Turns,
     resampler: Resampler,
     gate: Gate,
+    /// What the voice gives way by: 0 is nothing, 1 would be silence.
+    yielded: Gate,
+    yielding: Yielding,
     extension: Extension,
+    /// Samples for which the extension still fades under a voice that came back.
+    blend: u32,
+    stretch: Stretch,
+    slows: bool,
     /// What sounds while the gate closes on a flushed turn.
     dying: [f32; DYING_SAMPLES],
     ear: Ear,
@@ -45,6 +59,8 @@ pub struct Player<const RING: usize> {
     epoch: u32,
     /// The turn in front ran dry and has to fill up again.
     stalled: bool,
+    /// It was held and goes on with what is there.
+    resumes: bool,
     /// Frames waited for the rest of a turn that is said to have ended.
     missed_frames: u32,
     thresholds: Thresholds,
@@ -63,51 +79,8 @@ enum Stage {
     Extending,
     /// Silence pushes what is left through the resampler.
     Draining,
-    /// Cut off: the gate closes.
+    /// Cut off or held: the gate closes.
     Dying,
-}
-
-/// How much has to wait before a turn sounds, in samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thresholds {
-    /// At its start.
-    pub start_samples: u32,
-    /// After it ran dry.
-    pub restart_samples: u32,
-}
-
-/// How far the listener is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The turn heard last; 0 before any.
-    pub epoch: u32,
-    /// Position in that turn up to which it has become audible.
-    pub heard_samples: u64,
-    /// Samples that wait to be played, of all turns.
-    pub buffered_samples: u64,
-    /// Times that a turn ran dry before its end.
-    pub underruns: u32,
-    /// Samples made up while it was dry.
-    pub concealed_samples: u64,
-    /// Whether something sounds at the loudspeaker.
-    pub sounding: bool,
-}
-
-/// What became of all samples: taken + filled = played + flushed + waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Taken in to be played.
-    pub taken: u64,
-    /// Silence put into gaps between positions.
-    pub filled: u64,
-    /// Handed to the resampler.
-    pub played: u64,
-    /// Thrown away by a flush.
-    pub flushed: u64,
-    /// Refused: of a turn that is over.
-    pub refused: u64,
-    /// Left out: taken before at the same position.
-    pub trimmed: u64,
 }
 
 impl<const RING: usize> Player<RING> {
@@ -118,7 +91,12 @@ impl<const RING: usize> Player<RING> {
             turns: Turns::new(),
             resampler: Resampler::new(),
             gate: Gate::new(),
+            yielded: Gate::new(),
+            yielding: Yielding::Not,
             extension: Extension::new(),
+            blend: 0,
+            stretch: Stretch::new(),
+            slows: false,
             dying: [0.0; DYING_SAMPLES],
             ear: Ear::new(),
             level: Level::new(),
@@ -126,6 +104,7 @@ impl<const RING: usize> Player<RING> {
             step: 0,
             epoch: 0,
             stalled: false,
+            resumes: false,
             missed_frames: 0,
             thresholds: Thresholds { start_samples: 0, restart_samples: 0 },
             rate_hz: 0,
@@ -142,6 +121,9 @@ impl<const RING: usize> Player<RING> {
         self.ring.clear();
         self.turns = Turns::new();
         self.gate = Gate::new();
+        (self.yielded, self.yielding) = (Gate::new(), Yielding::Not);
+        self.stretch = Stretch::new();
+        (self.blend, self.slows, self.resumes) = (0, true, false);
         self.ear.design(rate_hz, self.resampler.delay_samples());
         self.level = Level::new();
         self.stage = Stage::Waiting;
@@ -194,6 +176,7 @@ impl<const RING: usize> Player<RING> {
         let sounds = !matches!(self.stage, Stage::Waiting | Stage::Dying) && self.epoch <= epoch;
         if sounds {
             let rest = self.rest_of_the_voice(flushed);
+            self.stretch.stop();
             self.ring.skip(flushed.saturating_sub(rest as u64) as usize);
             self.gate.glide(0.0, frames(self.rate_hz, FLUSH_MS));
             (self.stage, self.step) = (Stage::Dying, 0);
@@ -201,9 +184,33 @@ impl<const RING: usize> Player<RING> {
             self.ring.skip(flushed as usize);
         }
         if flushed > 0 || sounds {
-            self.stalled = false;
+            (self.stalled, self.resumes) = (false, false);
         }
+        self.give_way(Yielding::Not);
         self.ear.cut(epoch);
+    }
+
+    /// Makes the voice give way, or come back: within [`DUCK_MS`], and where it was held within [`START_MS`]. A flush
+    /// ends it: what comes after that is for the person to hear.
+    pub fn give_way(&mut self, yielding: Yielding) {
+        let before = core::mem::replace(&mut self.yielding, yielding);
+        if yielding == Yielding::Hold && matches!(self.stage, Stage::Playing | Stage::Extending) {
+            let waiting = self.turns.front().map_or(0, |front| front.waiting);
+            let used = self.rest_of_the_voice(waiting);
+            self.ring.rewind(used);
+            self.stretch.stop();
+            self.resumes = self.stage == Stage::Playing;
+            self.gate.glide(0.0, frames(self.rate_hz, FLUSH_MS));
+            (self.stage, self.step) = (Stage::Dying, 0);
+        }
+        if yielding != before && self.stage != Stage::Dying {
+            self.yielded.glide(depth(yielding), frames(self.rate_hz, DUCK_MS));
+        }
+    }
+
+    /// Switches slow play off or on; it is on at first.
+    pub fn set_slow_play(&mut self, slows: bool) {
+        self.slows = slows;
     }
 
     /// Fills `output` with what the loudspeaker plays next.
@@ -260,6 +267,7 @@ impl<const RING: usize> Player<RING> {
             buffered_samples: self.ring.len() as u64,
             underruns: self.turns.underruns,
             concealed_samples: self.extension.concealed_samples,
+            stretched_samples: self.stretch.stretched_samples,
             sounding: self.stage != Stage::Waiting,
         }
     }
@@ -272,7 +280,8 @@ impl<const RING: usize> Player<RING> {
             let sample = self.source();
             self.resampler.feed(sample);
         }
-        let sample = limit(self.resampler.take() * self.gate.next());
+        let gain = self.gate.next() * (1.0 - self.yielded.next());
+        let sample = limit(self.resampler.take() * gain);
         let drained = self.stage == Stage::Draining && self.step == 0;
         let dead = self.stage == Stage::Dying && self.gate.arrived();
         if drained || dead {
@@ -282,26 +291,38 @@ impl<const RING: usize> Player<RING> {
     }
 
     /// Starts the turn in front if enough of it is there; false if there is nothing to play.
+    #[inline(never)]
     fn start(&mut self) -> bool {
+        if self.yielding == Yielding::Hold {
+            return false;
+        }
         while let Some((epoch, position)) = self.turns.pop_complete() {
             self.ear.finish(epoch, position);
-            self.stalled = false;
+            (self.stalled, self.resumes) = (false, false);
         }
         let Some(front) = self.turns.front() else { return false };
         if front.ended && front.waiting == 0 {
             self.miss();
         }
-        let threshold =
-            if self.stalled { self.thresholds.restart_samples } else { self.thresholds.start_samples };
-        if front.waiting == 0 || !(front.ended || front.waiting >= u64::from(threshold)) {
+        if front.waiting == 0 || !(front.ended || front.waiting >= self.threshold()) {
             return false;
         }
         self.epoch = front.epoch;
         self.ear.open(front.epoch, front.position);
-        (self.stalled, self.missed_frames) = (false, 0);
+        (self.stalled, self.resumes, self.missed_frames) = (false, false, 0);
         self.gate.glide(1.0, frames(self.rate_hz, START_MS));
         self.stage = Stage::Playing;
         true
+    }
+
+    /// What the turn in front has to wait for.
+    fn threshold(&self) -> u64 {
+        let Thresholds { start_samples, restart_samples } = self.thresholds;
+        u64::from(match (self.resumes, self.stalled) {
+            (true, _) => 0,
+            (false, true) => restart_samples,
+            (false, false) => start_samples,
+        })
     }
 
     /// The turn in front has ended, and some of it has not come: that is not waited for without end.
@@ -317,6 +338,8 @@ impl<const RING: usize> Player<RING> {
     fn rest(&mut self) {
         self.resampler.reset();
         self.gate = Gate::new();
+        self.blend = 0;
+        self.yielded.glide(depth(self.yielding), 0);
         self.stage = Stage::Waiting;
     }
 
@@ -341,15 +364,45 @@ impl<const RING: usize> Player<RING> {
         if self.turns.front().is_none_or(|front| front.waiting == 0) && !self.next_piece() {
             return self.next_of_the_extension();
         }
+        let Some(front) = self.turns.front() else { return 0.0 };
+        if let Some(sample) = self.stretch.next(&self.ring) {
+            return sample;
+        }
+        if self.stretch.take_end() {
+            self.ear.open(front.epoch, front.position);
+        }
         self.turns.play();
         self.ear.hear();
         self.tally.played += 1;
-        pcm::to_f32(self.ring.pop())
+        let sample = pcm::to_f32(self.ring.pop());
+        let sample = self.blended(sample);
+        if self.is_short(front) {
+            self.stretch.count(&self.ring);
+        }
+        sample
+    }
+
+    /// Whether the voice had better slow down: little waits, and more is to come.
+    fn is_short(&self, front: Piece) -> bool {
+        let room = u64::from(SLOW_ABOVE_SAMPLES)..u64::from(SLOW_BELOW_SAMPLES);
+        self.slows && !front.ended && room.contains(&front.waiting)
+    }
+
+    /// A voice that comes back while its concealment fades comes in over that.
+    fn blended(&mut self, sample: f32) -> f32 {
+        if self.blend == 0 {
+            return sample;
+        }
+        self.blend -= 1;
+        self.extension.move_on();
+        let Some(made_up) = self.extension.next(&self.ring) else { return sample };
+        made_up + (sample - made_up) * gate::raised_cosine(BLEND_SAMPLES - self.blend, BLEND_SAMPLES)
     }
 
     /// The piece in front is used up: goes on with the same turn's next piece if there is one, or else
     /// lets the voice fade, be it at its end or in a stall.
     fn next_piece(&mut self) -> bool {
+        self.stretch.stop();
         let Some((epoch, position)) = self.turns.pop_complete() else {
             self.turns.underruns = self.turns.underruns.saturating_add(1);
             self.stalled = true;
@@ -373,7 +426,12 @@ impl<const RING: usize> Player<RING> {
         self.stage = Stage::Extending;
     }
 
+    #[inline(never)]
     fn next_of_the_extension(&mut self) -> f32 {
+        if self.extension.concealing && self.start() {
+            self.blend = BLEND_SAMPLES;
+            return self.next_of_the_turn();
+        }
         if let Some(sample) = self.extension.next(&self.ring) {
             return sample;
         }
@@ -383,43 +441,44 @@ impl<const RING: usize> Player<RING> {
 
     /// Puts what the turn would have gone on with aside for the fade, `flushed` samples of it being in the ring.
     /// Returns how many it took from there.
+    #[inline(never)]
     fn rest_of_the_voice(&mut self, flushed: u64) -> usize {
         let real = if self.stage == Stage::Playing { (flushed as usize).min(DYING_SAMPLES) } else { 0 };
-        for slot in self.dying.iter_mut().take(real) {
-            *slot = pcm::to_f32(self.ring.pop());
+        let mut used = 0;
+        for index in 0..DYING_SAMPLES {
+            let repeated = if self.stage == Stage::Playing { self.stretch.next(&self.ring) } else { None };
+            let Some(slot) = self.dying.get_mut(index) else { break };
+            *slot = match repeated {
+                Some(sample) => sample,
+                None if used < real => {
+                    used += 1;
+                    pcm::to_f32(self.ring.pop())
+                }
+                None => {
+                    self.fade_out(index);
+                    break;
+                }
+            };
         }
+        used
+    }
+
+    /// Fills what is put aside from `index` on with what goes on after the voice.
+    fn fade_out(&mut self, index: usize) {
         if self.stage == Stage::Playing {
             self.extension.begin(&self.ring, false);
         }
         let fading = matches!(self.stage, Stage::Playing | Stage::Extending);
-        for slot in self.dying.iter_mut().skip(real) {
+        for slot in self.dying.iter_mut().skip(index) {
             let next = if fading { self.extension.next(&self.ring) } else { None };
             *slot = next.unwrap_or(0.0);
         }
-        real
     }
 }
 
 impl<const RING: usize> Default for Player<RING> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Thresholds {
-    /// So many milliseconds at the start and after a stall.
-    pub const fn of_ms(start_ms: u32, restart_ms: u32) -> Self {
-        Self {
-            start_samples: start_ms * (MODEL_HZ / 1_000),
-            restart_samples: restart_ms * (MODEL_HZ / 1_000),
-        }
-    }
-}
-
-impl Default for Thresholds {
-    /// 80 ms at the start and 120 ms after a stall.
-    fn default() -> Self {
-        Self::of_ms(80, 120)
     }
 }
 
@@ -434,6 +493,11 @@ fn limit(sample: f32) -> f32 {
     (KNEE + room * over / (over + room)).copysign(sample)
 }
 
+/// By how much of itself the voice gives way.
+fn depth(yielding: Yielding) -> f32 {
+    if yielding == Yielding::Duck { 1.0 - DUCKED } else { 0.0 }
+}
+
 /// Frames in `ms` milliseconds at `rate_hz`.
 fn frames(rate_hz: u32, ms: u32) -> u32 {
     (rate_hz * ms / 1_000).max(1)
@@ -444,6 +508,15 @@ pub const FLUSH_MS: u32 = 5;
 
 /// Length of the fade at a start.
 pub const START_MS: u32 = 3;
+
+/// Length of the fade to a softer voice, and back.
+pub const DUCK_MS: u32 = 20;
+
+/// Gain of a voice that gives way: −12 dB.
+const DUCKED: f32 = 0.251_188_64;
+
+/// How long a voice that comes back takes to replace its concealment: 5 ms.
+const BLEND_SAMPLES: u32 = 120;
 
 /// How long the rest of an ended turn is waited for.
 const PATIENCE_MS: u32 = 1_000;

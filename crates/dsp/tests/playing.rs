@@ -1,7 +1,7 @@
 //! What the player does with turns: order, thresholds, cuts, counts, and how clean its edges are.
 
 use proptest::prelude::*;
-use vivavoce_dsp::player::{Report, Tally, Thresholds};
+use vivavoce_dsp::player::{Report, Tally, Thresholds, Yielding};
 use vivavoce_dsp::{Player, Resampler, pcm};
 
 /// Two seconds are enough for stories.
@@ -44,11 +44,11 @@ fn starves_into_silence_and_returns_when_enough_is_there() {
     let mut line = designed(48_000);
     let voice = voice(24_000);
     line.push(1, 0, &voice[..4_800]);
-    pull(&mut line, 9_600 + 480);
+    pull(&mut line, 9_600 + 4_800);
     assert_eq!(pull(&mut line, 480), vec![0.0; 480]);
     let report = line.report();
     assert_eq!((report.underruns, report.heard_samples, report.sounding), (1, 4_800, false));
-    assert_eq!(report.concealed_samples, 120);
+    assert_eq!(report.concealed_samples, 60 * 24);
     line.push(1, 4_800, &voice[4_800..4_800 + 2_879]);
     assert_eq!(pull(&mut line, 480), vec![0.0; 480]);
     line.push(1, 7_679, &voice[7_679..7_680]);
@@ -77,7 +77,7 @@ fn an_ended_turn_is_over_even_if_some_of_it_never_comes() {
     pull(&mut line, 12_000);
     line.push(1, 4_800, &voice(240));
     assert!(loud(&pull(&mut line, 480)), "what comes late still plays");
-    pull(&mut line, 49_000);
+    pull(&mut line, 53_000);
     assert_eq!(line.push(1, 5_040, &voice(240)), 240);
     assert_eq!(line.tally().refused, 240, "a second later the turn is over");
     let mut last = None;
@@ -163,7 +163,7 @@ fn a_full_ring_takes_what_fits_and_the_rest_later() {
     let mut line = designed(48_000);
     let voice = voice(60_000);
     let mut position = line.push(1, 0, &voice);
-    assert_eq!(position, 48_000 - 1_024);
+    assert_eq!(position, 48_000 - 1_536);
     assert_eq!(line.push(1, position as u64, &voice[position..]), 0);
     while position < voice.len() {
         pull(&mut line, 480);
@@ -293,12 +293,103 @@ fn edges_do_not_click() {
     }
 }
 
+#[test]
+fn a_short_gap_is_covered_and_the_voice_comes_back_over_it() {
+    let mut line = designed(48_000);
+    line.set_thresholds(Thresholds::of_ms(0, 0));
+    line.set_slow_play(false);
+    let voice = steady_voice(24_000);
+    line.push(1, 0, &voice[..4_800]);
+    let mut output = pull(&mut line, 9_600 + 1_920);
+    line.push(1, 4_800, &voice[4_800..]);
+    output.extend(pull(&mut line, 9_600));
+    let quiet = |window: &[f32]| window.iter().all(|sample| sample.abs() < 0.001);
+    assert!(!output[480..].windows(240).any(quiet), "no silence");
+    assert!(click_db(&output[4_800..], 48_000) <= -70.0, "{:.1} dB", click_db(&output[4_800..], 48_000));
+    let report = line.report();
+    assert_eq!((report.underruns, report.concealed_samples), (1, 960 + 120));
+}
+
+#[test]
+fn slow_play_lasts_a_ninth_longer_and_is_heard_at_the_source_s_pace() {
+    let mut line = designed(48_000);
+    let voice = steady_voice(24_000);
+    let mut output = Vec::new();
+    for (index, chunk) in voice.chunks(1_200).enumerate() {
+        line.push(1, index as u64 * 1_200, chunk);
+        output.extend(pull(&mut line, 2_400));
+    }
+    let report = line.report();
+    assert!(report.stretched_samples > 1_500, "{report:?}");
+    assert_eq!(report.underruns, 0);
+    let out = line.tally().played - report.heard_samples;
+    assert!(out <= 40, "{out} samples are on their way");
+    assert!(click_db(&output[480..], 48_000) <= -50.0, "{:.1} dB", click_db(&output[480..], 48_000));
+}
+
+#[test]
+fn a_duck_is_12_db_within_20_ms_and_a_flush_ends_it() {
+    let mut line = designed(48_000);
+    line.push(1, 0, &steady_voice(40_000));
+    let before = rms(&pull(&mut line, 9_600)[4_800..]);
+    line.give_way(Yielding::Duck);
+    pull(&mut line, 960);
+    let ducked = rms(&pull(&mut line, 4_800));
+    let depth_db = 20.0 * (before / ducked).log10();
+    assert!((depth_db - 12.0).abs() < 0.2, "{depth_db:.2} dB");
+    line.push(2, 0, &steady_voice(4_800));
+    line.flush(1);
+    pull(&mut line, 960);
+    let next = rms(&pull(&mut line, 4_800));
+    assert!((next / before - 1.0).abs() < 0.05, "a new turn is as loud as ever: {next} of {before}");
+}
+
+#[test]
+fn a_voice_that_was_held_goes_on_at_the_very_sample() {
+    for hold_at in [9_600, 10_001, 12_345] {
+        let mut line = designed(48_000);
+        let voice = voice(24_000);
+        line.push(1, 0, &voice);
+        line.end(1, 24_000);
+        let mut output = pull(&mut line, hold_at);
+        let played = line.tally().played;
+        line.give_way(Yielding::Hold);
+        output.extend(pull(&mut line, 480));
+        assert_eq!(pull(&mut line, 48_000), vec![0.0; 48_000]);
+        assert_eq!((line.tally().played, line.report().sounding), (played, false));
+        line.give_way(Yielding::Not);
+        output.extend(pull(&mut line, 48_000));
+        assert_eq!(line.tally().played, 24_000);
+        assert!(click_db(&output[..hold_at + 4_800], 48_000) <= -20.0);
+        let mut expected = designed(48_000);
+        expected.push(1, played, &voice[played as usize..]);
+        expected.end(1, 24_000);
+        let rest = pull(&mut expected, 24_000);
+        let resumed = &output[hold_at + 480..][..24_000];
+        assert_eq!(&resumed[144..], &rest[144..], "held at {hold_at}");
+    }
+}
+
+#[test]
+fn a_flush_ends_a_hold_and_a_newer_turn_sounds_at_once() {
+    let mut line = designed(48_000);
+    line.push(1, 0, &voice(20_000));
+    pull(&mut line, 4_800);
+    line.give_way(Yielding::Hold);
+    line.push(2, 0, &voice(4_000));
+    pull(&mut line, 4_800);
+    line.flush(1);
+    assert!(loud(&pull(&mut line, 480)));
+    assert_eq!(line.report().epoch, 2);
+}
+
 /// Something done to a player.
 #[derive(Clone, Debug)]
 enum Deed {
     Push { epoch: u32, skip: i64, count: usize },
     End { epoch: u32 },
     Flush { epoch: u32 },
+    Yield { how: u8 },
     Pull { frames: usize },
     Thresholds { start: u32, restart: u32 },
 }
@@ -309,6 +400,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             .prop_map(|(epoch, skip, count)| Deed::Push { epoch, skip, count }),
         1 => (0u32..3).prop_map(|epoch| Deed::End { epoch }),
         1 => (0u32..3).prop_map(|epoch| Deed::Flush { epoch }),
+        1 => (0u8..3).prop_map(|how| Deed::Yield { how }),
         6 => (0usize..6_000).prop_map(|frames| Deed::Pull { frames }),
         1 => (0u32..9_000, 0u32..9_000).prop_map(|(start, restart)| Deed::Thresholds { start, restart }),
     ];
@@ -346,6 +438,11 @@ proptest! {
                     other.flush(base + epoch);
                     base += 1;
                 }
+                Deed::Yield { how } => {
+                    let how = [Yielding::Not, Yielding::Duck, Yielding::Hold][usize::from(how)];
+                    one.give_way(how);
+                    other.give_way(how);
+                }
                 Deed::Pull { frames } => {
                     let whole = pull(&mut one, frames);
                     prop_assert!(whole.iter().all(|sample| sample.abs() <= 1.0));
@@ -380,6 +477,11 @@ fn pull(line: &mut Line, frames: usize) -> Vec<f32> {
     let mut output = vec![f32::NAN; frames];
     line.pull(&mut output);
     output
+}
+
+fn rms(output: &[f32]) -> f64 {
+    let sum: f64 = output.iter().map(|&sample| f64::from(sample) * f64::from(sample)).sum();
+    (sum / output.len() as f64).sqrt()
 }
 
 fn loud(output: &[f32]) -> bool {

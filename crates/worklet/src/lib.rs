@@ -11,7 +11,7 @@
 
 use core::cell::UnsafeCell;
 use vivavoce_dsp::mixdown::MAX_CHANNELS;
-use vivavoce_dsp::player::{Report, Thresholds};
+use vivavoce_dsp::player::{Report, Thresholds, Yielding};
 use vivavoce_dsp::{FRAME_SAMPLES, MINUTE_SAMPLES, Player, Recorder};
 
 /// Everything that the module holds; all zeros at first, so that it takes no room in the file.
@@ -143,6 +143,17 @@ pub extern "C" fn player_thresholds(start_samples: u32, restart_samples: u32) {
     with(|lines| lines.player.set_thresholds(Thresholds { start_samples, restart_samples }));
 }
 
+/// Makes the voice give way: 0 is not at all, 1 a softer voice, 2 a voice that waits where it is.
+#[unsafe(no_mangle)]
+pub extern "C" fn player_give_way(how: u32) {
+    let yielding = match how {
+        1 => Yielding::Duck,
+        2 => Yielding::Hold,
+        _ => Yielding::Not,
+    };
+    with(|lines| lines.player.give_way(yielding));
+}
+
 /// Sets how much later than it is pulled a frame becomes audible, in frames.
 #[unsafe(no_mangle)]
 pub extern "C" fn player_latency(frames: u32) {
@@ -155,7 +166,7 @@ pub extern "C" fn player_level() -> f32 {
     with(|lines| lines.player.take_loudness().rms)
 }
 
-/// Writes to the report area: epoch, heard, buffered, underruns, concealed, sounding (0 or 1).
+/// Writes to the report area: epoch, heard, buffered, underruns, concealed, stretched, sounding (0 or 1).
 #[unsafe(no_mangle)]
 pub extern "C" fn player_report() {
     with(|lines| {
@@ -222,7 +233,7 @@ pub extern "C" fn voice_capacity() -> u32 {
     VOICE as u32
 }
 
-/// Where the report area lies: six 64-bit floating point numbers.
+/// Where the report area lies: seven 64-bit floating point numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn report_area() -> *const f64 {
     with(|lines| lines.report.as_ptr())
@@ -236,6 +247,7 @@ impl Lines {
             report.buffered_samples as f64,
             f64::from(report.underruns),
             report.concealed_samples as f64,
+            report.stretched_samples as f64,
             f64::from(u8::from(report.sounding)),
         ];
     }
@@ -253,7 +265,7 @@ const FRAMES: usize = 72;
 /// A second of the model's voice: more than one message carries.
 const VOICE: usize = 24_000;
 
-const REPORT: usize = 6;
+const REPORT: usize = 7;
 
 /// A bug ends the call into the module; the courier plays silence then.
 #[cfg(target_arch = "wasm32")]

@@ -2,6 +2,7 @@
 //! what wasm gives. After an intended change of the sound run this test with `VIVAVOCE_BLESS=1`.
 
 use std::fmt::Write as _;
+use vivavoce_dsp::player::Yielding;
 use vivavoce_dsp::{Player, Recorder};
 
 #[test]
@@ -33,7 +34,7 @@ fn recorded(rate: u32) -> String {
     hash(&bytes)
 }
 
-/// A turn that starves, goes on, is cut off, and one more that ends.
+/// A turn that starves, goes on, is cut off, one that ends, and one that comes bit by bit and gives way.
 fn played(rate: u32) -> String {
     let mut player = Box::new(Player::<100_000>::new());
     player.design(rate).expect("the rate is allowed");
@@ -52,8 +53,16 @@ fn played(rate: u32) -> String {
     player.push(2, 0, &voice[16_000..]);
     player.end(2, 8_000);
     pull(&mut player, rate / 2);
+    for part in 0..10 {
+        let from = part * 2_400;
+        player.push(3, from as u64, &voice[from..from + 2_400]);
+        player.give_way(GIVEN[part % GIVEN.len()]);
+        pull(&mut player, rate / 10);
+    }
     hash(&bytes)
 }
+
+const GIVEN: [Yielding; 5] = [Yielding::Not, Yielding::Not, Yielding::Duck, Yielding::Hold, Yielding::Not];
 
 fn noise(count: usize) -> Vec<f32> {
     let mut state = 1u32;

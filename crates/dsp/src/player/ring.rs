@@ -47,6 +47,22 @@ impl<const N: usize> Ring<N> {
         sample
     }
 
+    /// A sample that waits, 0 being the oldest; silence after what is there.
+    pub(super) fn ahead(&self, index: usize) -> i16 {
+        if index >= self.len {
+            return 0;
+        }
+        self.samples.get(self.wrapped(self.head + index)).copied().unwrap_or(0)
+    }
+
+    /// Takes back the `count` samples given out last: they wait again.
+    pub(super) fn rewind(&mut self, count: usize) {
+        let count = count.min(self.past);
+        self.head = self.wrapped(self.head + N - count);
+        self.len += count;
+        self.past -= count;
+    }
+
     /// Throws the oldest `count` away; what was given out before is forgotten.
     pub(super) fn skip(&mut self, count: usize) {
         let count = count.min(self.len);
@@ -75,8 +91,9 @@ impl<const N: usize> Ring<N> {
     }
 }
 
-/// Samples remembered: two periods of the deepest voice and the stretch that they are compared on.
-pub(super) const MEMORY: usize = 1_024;
+/// Samples remembered: two periods of the deepest voice, the stretch that they are compared on, and what is played
+/// while one voice fades into the other.
+pub(super) const MEMORY: usize = 1_536;
 
 #[cfg(test)]
 mod tests {
@@ -85,16 +102,16 @@ mod tests {
     #[test]
     fn gives_out_in_order_and_remembers() {
         let mut ring = Ring::<2_000>::new();
-        assert_eq!(ring.room(), 976);
+        assert_eq!(ring.room(), 2_000 - MEMORY);
         let mut next = 0;
         for _ in 0..50 {
-            (next..next + 700).for_each(|sample| ring.push(sample));
-            for sample in next..next + 700 {
+            (next..next + 400).for_each(|sample| ring.push(sample));
+            for sample in next..next + 400 {
                 assert_eq!(ring.pop(), sample);
             }
-            assert_eq!(ring.behind(0), next + 699);
-            assert_eq!(ring.behind(699), next);
-            next = (next + 700) % 30_000;
+            assert_eq!(ring.behind(0), next + 399);
+            assert_eq!(ring.behind(399), next);
+            next = (next + 400) % 30_000;
         }
         assert_eq!(ring.past(), MEMORY);
         assert_eq!(ring.behind(MEMORY), 0);
