@@ -5,6 +5,7 @@ use vivavoce_dsp::jitter::CANDIDATES;
 use vivavoce_dsp::player::Thresholds;
 use vivavoce_lab::arrivals::{LINKS, SOURCES, trace};
 use vivavoce_lab::rules::{Fixed, Learned, NetEq, Rule, cost_ms, listen};
+use vivavoce_lab::trace::Turn;
 
 fn main() {
     let seed = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1);
@@ -23,7 +24,7 @@ fn main() {
                 })
                 .fold(f64::INFINITY, f64::min);
             let slow: u64 = learned.iter().map(|outcome| outcome.slow_samples).sum();
-            let speech: u64 = trace.iter().map(|turn| turn.samples()).sum();
+            let speech: u64 = trace.iter().map(Turn::samples).sum();
             let row = [
                 cost(&mut Fixed::of_ms(0)),
                 cost(&mut Fixed::of_ms(200)),

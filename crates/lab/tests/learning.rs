@@ -4,6 +4,7 @@ use vivavoce_dsp::jitter::{CANDIDATES, Outcome};
 use vivavoce_dsp::player::Thresholds;
 use vivavoce_lab::arrivals::{LINKS, SOURCES, trace};
 use vivavoce_lab::rules::{Fixed, Learned, NetEq, cost_ms, listen};
+use vivavoce_lab::trace::Turn;
 
 /// The seed that the rule was tuned on, and two that it had never seen when it was finished.
 const TUNED: u64 = 1;
@@ -49,7 +50,7 @@ fn measure(seed: u64) -> Costs {
     for link in LINKS {
         for source in SOURCES {
             let trace = trace(source, link, seed, 250);
-            let speech: u64 = trace.iter().map(|turn| turn.samples()).sum();
+            let speech: u64 = trace.iter().map(Turn::samples).sum();
             let learned = listen(&trace, &mut Learned::default());
             let slow: u64 = learned.iter().map(|outcome| outcome.slow_samples).sum();
             costs.first_chunk += cost_ms(&listen(&trace, &mut Fixed::of_ms(0))) / cases;
