@@ -1,4 +1,5 @@
 //! The learned jitter buffer against the rules of others, on the model networks.
+#![allow(clippy::print_stdout)]
 
 use vivavoce_dsp::jitter::{CANDIDATES, Outcome};
 use vivavoce_dsp::player::Thresholds;
@@ -36,7 +37,7 @@ fn and_on_networks_it_has_never_seen() {
 
 fn judge(seed: u64) {
     let costs = measure(seed);
-    eprintln!("seed {seed}: {costs:.3?}");
+    println!("seed {seed}: {costs:.3?}");
     let plain = costs.first_chunk.min(costs.fixed_200);
     assert!(costs.learned <= 0.8 * plain, "of first chunk and fixed 200: {:.3}", costs.learned / plain);
     assert!(costs.learned <= 0.85 * costs.neteq, "of NetEQ: {:.3}", costs.learned / costs.neteq);

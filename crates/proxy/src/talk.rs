@@ -141,6 +141,7 @@ impl Talk {
             uplink_rate_hz: rate_hz,
             greeting: false,
             early_audio: EARLY_AUDIO,
+            barge_in: vivavoce_session::client::BargeIn::default(),
             seed: u64::from(std::process::id()),
         })
     }
@@ -347,6 +348,8 @@ impl<'p> Conversation<'p> {
                 }
                 ClientOutput::EndTurn { epoch, samples: _ } => self.player.end(epoch, Instant::now()),
                 ClientOutput::Flush { epoch } => self.player.flush(epoch, Instant::now()),
+                // A file is not interrupted, and plays at once.
+                ClientOutput::Yield(_) | ClientOutput::Thresholds(_) => {}
                 ClientOutput::Event(event) => self.told(event),
             }
         }

@@ -1,8 +1,9 @@
 //! The phone's half of a call.
 //!
 //! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
-//! model's turns live), `ear` (what was heard of them), `captions`, and `closing` (what the end of a socket means).
+//! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them), `captions`, and `closing` (what the end of a socket means).
 
+mod barge_in;
 mod captions;
 mod closing;
 mod ear;
@@ -11,6 +12,7 @@ mod microphone;
 mod turns;
 
 use crate::{Backoff, Moment};
+use barge_in::{Interruption, Verdict};
 use bytes::Bytes;
 use captions::Captions;
 use closing::Closing;
@@ -19,11 +21,17 @@ use ear::Ear;
 use microphone::Microphone;
 use std::collections::VecDeque;
 use turns::Turns;
+use vivavoce_dsp::MODEL_HZ;
+use vivavoce_dsp::jitter::Jitter;
+use vivavoce_dsp::player::Thresholds;
 use vivavoce_wire::audio::{AudioFrame, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, TurnState, Uplink};
 use vivavoce_wire::trouble::{Code, Trouble};
 
-pub use exchange::{ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientState, PlayerReport, Who};
+pub use exchange::{
+    BargeIn, BargeInStyle, ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientState, PlayerReport,
+    Who,
+};
 
 /// The phone's half of a call.
 #[derive(Debug)]
@@ -36,6 +44,13 @@ pub struct Client {
     microphone: Microphone,
     turns: Turns,
     ear: Ear,
+    interruption: Interruption,
+    /// How turns come, and what the player waits for since it learnt that; the turn that comes.
+    jitter: Box<Jitter>,
+    thresholds: Thresholds,
+    coming: u32,
+    /// When the newest turn began.
+    started_at: Moment,
     captions: Captions,
     /// What was typed while there was nobody to send it to.
     typed: VecDeque<String>,
@@ -92,6 +107,11 @@ impl Client {
             microphone: Microphone::new(config.uplink_rate_hz, kept_samples as u64),
             turns: Turns::default(),
             ear: Ear::default(),
+            interruption: Interruption::new(config.barge_in),
+            jitter: Box::new(Jitter::new()),
+            thresholds: Thresholds::default(),
+            coming: 0,
+            started_at: Moment::default(),
             captions: Captions::default(),
             typed: VecDeque::new(),
             reached: false,
@@ -123,6 +143,7 @@ impl Client {
             ClientInput::MicrophoneEnd => self.microphone_end(),
             ClientInput::Mute(muted) => self.mute(muted, now),
             ClientInput::Text(text) => self.text(text),
+            ClientInput::Speech(speaks) => self.speech(speaks, now),
             ClientInput::Player(report) => self.player(report, now),
             ClientInput::HangUp => self.hang_up(now),
             ClientInput::Timeout => {}
@@ -234,6 +255,27 @@ impl Client {
         self.ear.take(report, now);
     }
 
+    // ---- What the person's voice does to the model's.
+
+    fn speech(&mut self, speaks: bool, now: Moment) {
+        let speaks = speaks && !self.microphone.is_muted();
+        let verdict = self.interruption.speech(speaks, self.ear.sounds(), self.turns.newest(), now);
+        self.judge(verdict);
+    }
+
+    fn judge(&mut self, verdict: Option<Verdict>) {
+        match verdict {
+            Some(Verdict::Yield(how)) => self.queue.push_front(ClientOutput::Yield(how)),
+            Some(Verdict::Commit(epoch)) => self.silence(epoch),
+            None => {}
+        }
+    }
+
+    /// Whether the service can't say that the person speaks over what sounds.
+    fn is_alone(&self) -> bool {
+        self.turns.is_left_alone(self.ear.epoch())
+    }
+
     fn report_heard(&mut self, now: Moment) {
         let Some((epoch, samples)) = self.ear.report(now) else { return };
         let epoch = self.turns.on_the_wire(epoch);
@@ -251,7 +293,7 @@ impl Client {
 
     /// Silence comes before all else that waits to be done, and what waits of dead turns is undone.
     fn flush(&mut self, epoch: u32) {
-        self.queue.retain(|output| !output.plays_up_to(epoch));
+        self.queue.retain(|output| !output.plays_up_to(epoch) && !matches!(output, ClientOutput::Yield(_)));
         self.queue.push_front(ClientOutput::Flush { epoch });
     }
 
@@ -310,10 +352,21 @@ impl Client {
         }
         match message {
             FromProxy::Ready(ready) => self.ready(ready, now),
-            FromProxy::UserTranscript { text, done } => self.captions.user(text, done, &mut self.queue),
+            FromProxy::UserTranscript { text, done } => {
+                // Soon after the model began, words may still be those that it answers.
+                if now.since(self.started_at) >= WORDS_LAG {
+                    self.confirm();
+                }
+                self.captions.user(text, done, &mut self.queue);
+            }
             FromProxy::ModelTranscript { epoch, text } => self.model_transcript(epoch, text),
             FromProxy::Turn { epoch, state, samples: _, reason: _ } => self.turn(epoch, state, now),
-            FromProxy::Activity { speaking } => self.captions.activity(speaking, &mut self.queue),
+            FromProxy::Activity { speaking } => {
+                if speaking {
+                    self.confirm();
+                }
+                self.captions.activity(speaking, &mut self.queue);
+            }
             FromProxy::Tool { id, name, state, arguments: _ } => {
                 self.tell(ClientEvent::Tool { id, name, state });
             }
@@ -350,6 +403,7 @@ impl Client {
             TurnState::Interrupted => self.turn_interrupted(epoch),
             TurnState::Complete => {
                 self.turn_ended(epoch);
+                self.turns.complete(epoch);
                 self.captions.complete(epoch, &mut self.queue);
             }
         }
@@ -357,6 +411,7 @@ impl Client {
 
     fn turn_started(&mut self, epoch: u32, now: Moment) {
         if self.turns.start(epoch) {
+            self.started_at = now;
             self.captions.model_begins(epoch, now, &mut self.queue);
         }
     }
@@ -364,13 +419,35 @@ impl Client {
     fn turn_ended(&mut self, epoch: u32) {
         if let Some(samples) = self.turns.end(epoch) {
             self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+            self.learn();
         }
     }
 
+    /// A turn has come, as far as it will: the player waits for the next as this and those before it came.
+    fn learn(&mut self) {
+        let thresholds = self.jitter.end();
+        if thresholds != self.thresholds {
+            self.thresholds = thresholds;
+            self.queue.push_back(ClientOutput::Thresholds(thresholds));
+        }
+    }
+
+    /// The service noticed that the person speaks.
+    fn confirm(&mut self) {
+        let verdict = self.interruption.confirm();
+        self.judge(verdict);
+    }
+
     fn turn_interrupted(&mut self, epoch: u32) {
+        self.silence(epoch);
+    }
+
+    /// A turn and all before it fall silent, and what was not heard of them is not shown as said.
+    fn silence(&mut self, epoch: u32) {
         if !self.turns.kill(epoch) {
             return;
         }
+        self.interruption.silenced(epoch);
         self.flush(epoch);
         let (turns, ear) = (&self.turns, &self.ear);
         self.captions.cut(epoch, |epoch| !ear.has_heard(epoch, turns.received(epoch)), &mut self.queue);
@@ -387,9 +464,20 @@ impl Client {
         let Some(epoch) = self.turns.here(frame.epoch) else { return };
         self.turn_started(epoch, now);
         if self.turns.receive(epoch, frame.position, frame.samples()) {
+            self.arrived(epoch, frame.samples(), now);
             let position = frame.position;
             self.queue.push_back(ClientOutput::Play { epoch, position, pcm: frame.payload });
         }
+    }
+
+    /// Remembers when some of a turn came.
+    fn arrived(&mut self, epoch: u32, samples: u64, now: Moment) {
+        if epoch != self.coming {
+            self.coming = epoch;
+            self.learn();
+        }
+        let now_samples = now.since_origin().as_micros() as u64 * u64::from(MODEL_HZ) / 1_000_000;
+        self.jitter.arrive(now_samples, samples as u32);
     }
 
     fn proxy_complains(&mut self, trouble: Trouble) {
@@ -478,6 +566,8 @@ impl Client {
 
     fn tick(&mut self, now: Moment) {
         self.captions.tick(now, &mut self.queue);
+        let verdict = self.interruption.tick(self.is_alone(), now);
+        self.judge(verdict);
         match self.phase {
             Phase::Opening { give_up_at } if now >= give_up_at => {
                 self.close_socket(GAVE_UP, "not opened in time");
@@ -539,7 +629,8 @@ impl Client {
             Phase::Waiting { until } | Phase::Leaving { until } => Some(until),
             Phase::Over => return None,
         };
-        [phase, self.captions.due_at()].into_iter().flatten().min()
+        let interruption = self.interruption.due_at(self.is_alone());
+        [phase, self.captions.due_at(), interruption].into_iter().flatten().min()
     }
 
     // ---- Words.
@@ -588,6 +679,8 @@ impl Client {
 
 /// Until a proxy says otherwise, it takes frames of this size: its own default.
 const DEFAULT_FRAME_BYTES: usize = 64 * 1024;
+/// Transcripts come up to this much later than what they transcribe.
+const WORDS_LAG: Duration = Duration::from_secs(1);
 /// A phone on a poor network needs several seconds for TCP and TLS; browsers themselves wait minutes.
 const OPEN_PATIENCE: Duration = Duration::from_secs(15);
 /// The proxy gives the service ten seconds to open and ten to be set up, and then says so; this is for one that

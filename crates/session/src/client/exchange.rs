@@ -4,6 +4,7 @@ use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
 use serde::Serialize;
+use vivavoce_dsp::player::{Thresholds, Yielding};
 use vivavoce_wire::message::{ToolState, Upstream};
 
 /// What a client must know before it starts.
@@ -21,8 +22,38 @@ pub struct ClientConfig {
     pub greeting: bool,
     /// How much microphone audio is kept while there is nobody to send it to; older audio is dropped.
     pub early_audio: Duration,
+    /// What the model's voice does when the person speaks over it.
+    pub barge_in: BargeIn,
     /// Decides the jitter of reconnecting.
     pub seed: u64,
+}
+
+/// What the model's voice does when the local detector hears the person speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BargeIn {
+    /// How it gives way.
+    pub style: BargeInStyle,
+    /// How long it waits for the service to say that the person does speak, and then comes back.
+    pub patience: Duration,
+}
+
+impl Default for BargeIn {
+    /// Ducks, for 800 ms: the service's word takes 200 to 500 ms, and a phone's network some more.
+    fn default() -> Self {
+        Self { style: BargeInStyle::Duck, patience: Duration::from_millis(800) }
+    }
+}
+
+/// How a voice gives way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BargeInStyle {
+    /// It goes on 12 dB softer.
+    #[default]
+    Duck,
+    /// It waits, and comes back at the very sample where it was.
+    Hold,
+    /// It does not: only the service's word silences it.
+    Off,
 }
 
 /// One thing that happened to a client.
@@ -51,6 +82,8 @@ pub enum ClientInput {
     Mute(bool),
     /// The person typed.
     Text(String),
+    /// The local detector hears the person begin to speak, or stop.
+    Speech(bool),
     /// The player tells how far it is.
     Player(PlayerReport),
     /// The person hangs up.
@@ -114,6 +147,10 @@ pub enum ClientOutput {
         /// The newest turn to silence.
         epoch: u32,
     },
+    /// Let the voice give way, or come back. A flush has the same effect as `Not`.
+    Yield(Yielding),
+    /// From the next start on, wait for so much of a turn.
+    Thresholds(Thresholds),
     /// Tell the page.
     Event(ClientEvent),
     /// Nothing more; wake me then.

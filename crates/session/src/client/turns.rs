@@ -26,6 +26,8 @@ struct Turn {
     received: u64,
     /// The length that the player was told.
     ended: Option<u64>,
+    /// The service thinks that it is over.
+    complete: bool,
 }
 
 impl Turns {
@@ -50,7 +52,7 @@ impl Turns {
             return false;
         }
         self.newest = epoch;
-        self.recent.push_back(Turn { epoch, received: 0, ended: None });
+        self.recent.push_back(Turn { epoch, received: 0, ended: None, complete: false });
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();
         }
@@ -74,6 +76,23 @@ impl Turns {
         }
         turn.ended = Some(turn.received);
         turn.ended
+    }
+
+    /// The service has done with a turn.
+    pub(super) fn complete(&mut self, epoch: u32) {
+        if let Some(turn) = self.find(epoch) {
+            turn.complete = true;
+        }
+    }
+
+    /// Whether the service no longer knows that a turn plays: it has done with it, or it was an earlier call's.
+    pub(super) fn is_left_alone(&self, epoch: u32) -> bool {
+        epoch <= self.base || self.recent.iter().any(|turn| turn.epoch == epoch && turn.complete)
+    }
+
+    /// The newest turn seen.
+    pub(super) const fn newest(&self) -> u32 {
+        self.newest
     }
 
     /// Nothing more comes of any turn: those that the player must be told.

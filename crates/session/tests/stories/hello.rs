@@ -122,6 +122,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
         uplink_rate_hz: 16_000,
         greeting: false,
         early_audio: Duration::from_secs(1),
+        barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 1,
     });
     pair

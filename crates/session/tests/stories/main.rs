@@ -11,6 +11,7 @@ mod barge_in;
 mod credit;
 mod credit_at_random;
 mod early_audio;
+mod giving_way;
 mod goodbye;
 mod hello;
 mod interrupted_with_stale_audio;

@@ -139,6 +139,7 @@ fn client() -> Client {
         uplink_rate_hz: 16_000,
         greeting: true,
         early_audio: Duration::from_millis(200),
+        barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 3,
     })
 }
@@ -177,6 +178,7 @@ impl ClientWatch {
                 assert!(*epoch > self.flushed && pcm.len().is_multiple_of(2) && !pcm.is_empty());
             }
             ClientOutput::EndTurn { epoch, .. } => assert!(*epoch > self.flushed),
+            ClientOutput::Yield(_) | ClientOutput::Thresholds(_) => {}
             ClientOutput::Flush { epoch } => {
                 assert!(*epoch > self.flushed);
                 self.flushed = *epoch;

@@ -93,6 +93,7 @@ impl Pair {
             uplink_rate_hz: 16_000,
             greeting: true,
             early_audio: Duration::from_secs(10),
+            barge_in: vivavoce_session::client::BargeIn::default(),
             seed: 7,
         });
         let mut pair = Self {
@@ -400,6 +401,8 @@ impl Pair {
                 ClientOutput::Play { epoch, position, pcm } => self.player.play(epoch, position, &pcm),
                 ClientOutput::EndTurn { epoch, samples } => self.player.end(epoch, samples),
                 ClientOutput::Flush { epoch } => self.player.flush(epoch, self.now),
+                ClientOutput::Yield(how) => self.player.give_way(how, self.now),
+                ClientOutput::Thresholds(thresholds) => self.player.thresholds.push(thresholds),
                 ClientOutput::Event(event) => {
                     assert!(self.ended().is_none(), "{event:?} after the end");
                     self.events.push((self.now, event));

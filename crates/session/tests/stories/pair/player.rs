@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+use vivavoce_dsp::player::{Thresholds, Yielding};
 use vivavoce_session::PlayerReport;
 
 /// What a client's audio goes to.
@@ -13,6 +14,11 @@ pub(crate) struct Player {
     pub(crate) heard: BTreeMap<(u32, i16), u64>,
     /// What it was told to flush, and when.
     pub(crate) flushes: Vec<(Duration, u32)>,
+    /// How it was told to give way, and when.
+    pub(crate) yields: Vec<(Duration, Yielding)>,
+    /// What it was told to wait for.
+    pub(crate) thresholds: Vec<Thresholds>,
+    held: bool,
     /// The length that it was told of each turn.
     pub(crate) ends: BTreeMap<u32, u64>,
     /// Whether its clock stands still.
@@ -55,7 +61,14 @@ impl Player {
     pub(super) fn flush(&mut self, epoch: u32, now: Duration) {
         self.flushes.push((now, epoch));
         self.dead = self.dead.max(epoch);
+        self.held = false;
         self.waiting.retain(|(of, ..)| *of > epoch);
+        self.due = true;
+    }
+
+    pub(super) fn give_way(&mut self, how: Yielding, now: Duration) {
+        self.yields.push((now, how));
+        self.held = how == Yielding::Hold;
         self.due = true;
     }
 
@@ -65,8 +78,8 @@ impl Player {
             return None;
         }
         let was_sounding = self.sounding;
-        self.sounding = !self.waiting.is_empty();
-        let mut room = SAMPLES;
+        self.sounding = !self.waiting.is_empty() && !self.held;
+        let mut room = if self.held { 0 } else { SAMPLES };
         while room > 0 {
             let Some((epoch, sample, count)) = self.waiting.front_mut() else { break };
             let taken = room.min(*count);
@@ -78,7 +91,11 @@ impl Player {
             room -= taken;
             self.sound(of, taken);
         }
-        if was_sounding && !self.sounding && self.ends.get(&self.epoch) != Some(&self.heard_samples) {
+        if was_sounding
+            && !self.sounding
+            && !self.held
+            && self.ends.get(&self.epoch) != Some(&self.heard_samples)
+        {
             self.underruns += 1;
         }
         self.ticks += 1;
