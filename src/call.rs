@@ -13,6 +13,7 @@ use js_sys::Function;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use vivavoce_session::client::{BargeIn, BargeInStyle, Thresholds};
 use vivavoce_session::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput};
 use vivavoce_wire::SPEECH_RATE_HZ;
 use wasm_bindgen::JsValue;
@@ -29,13 +30,16 @@ pub struct Call {
 #[wasm_bindgen]
 impl Call {
     /// A call that has not started. `url` is absolute (`ws:` or `wss:`); `tell` gets every event as an object
-    /// with a `type`.
+    /// with a `type`. The model's voice gives way to the person's as `barge_in` says (`duck`, `hold` or `off`), for
+    /// `patience_ms` unless the service confirms it.
     #[wasm_bindgen(constructor)]
     pub fn new(
         url: String,
         ticket: Option<String>,
         client: Option<String>,
         greeting: bool,
+        barge_in: Option<String>,
+        patience_ms: Option<u32>,
         tell: Function,
     ) -> Self {
         let config = ClientConfig {
@@ -45,6 +49,7 @@ impl Call {
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
             early_audio: EARLY_AUDIO,
+            barge_in: barge_in_of(barge_in, patience_ms),
             seed: (js_sys::Math::random() * SEEDS) as u64,
         };
         Self { desk: Desk::new(Client::new(config), tell) }
@@ -131,6 +136,8 @@ struct Shell {
     player: Option<Player>,
     /// What a player that comes is to do first.
     unheard: Unheard,
+    /// How much of a turn it waits for, once that was learnt.
+    thresholds: Option<Thresholds>,
     timer: Timer,
     tell: Function,
     desk: Weak<Desk>,
@@ -145,6 +152,7 @@ impl Shell {
             recorder,
             player,
             unheard: Unheard::default(),
+            thresholds: None,
             timer: Timer::new(),
             tell,
             desk,
@@ -183,6 +191,11 @@ impl Shell {
             ClientOutput::Play { epoch, position, pcm } => self.play(Deed::Play { epoch, position, pcm }),
             ClientOutput::EndTurn { epoch, samples } => self.play(Deed::End { epoch, samples }),
             ClientOutput::Flush { epoch } => self.play(Deed::Flush { epoch }),
+            ClientOutput::Yield(how) => self.to_player(|player| player.give_way(how)),
+            ClientOutput::Thresholds(thresholds) => {
+                self.thresholds = Some(thresholds);
+                self.to_player(|player| player.wait_for(thresholds));
+            }
             ClientOutput::Event(event) => self.tell(&event),
             ClientOutput::Timeout(_) => {}
         }
@@ -228,7 +241,12 @@ impl Shell {
         self.unheard.push(deed);
     }
 
+    fn to_player(&self, how: impl FnOnce(&Player)) {
+        let _ = self.player.as_ref().map(how);
+    }
+
     fn attach(&mut self, player: Player) {
+        let _ = self.thresholds.map(|thresholds| player.wait_for(thresholds));
         self.unheard.iter().for_each(|deed| deed.on(&player));
         self.player = Some(player);
     }
@@ -249,6 +267,18 @@ impl Deed {
             Self::Flush { epoch } => player.flush(*epoch),
         }
     }
+}
+
+/// Words that a page may say; others mean what is usual.
+fn barge_in_of(style: Option<String>, patience_ms: Option<u32>) -> BargeIn {
+    let usual = BargeIn::default();
+    let style = style.map_or(usual.style, |word| match word.as_str() {
+        "hold" => BargeInStyle::Hold,
+        "off" => BargeInStyle::Off,
+        _ => usual.style,
+    });
+    let patience = patience_ms.map_or(usual.patience, |ms| Duration::from_millis(ms.into()));
+    BargeIn { style, patience }
 }
 
 /// An event as JavaScript gets it: a plain object, absent things as `null`.

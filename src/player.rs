@@ -3,6 +3,7 @@
 use crate::port::{Message, Port};
 use js_sys::Uint8Array;
 use vivavoce_session::PlayerReport;
+use vivavoce_session::client::{Thresholds, Yielding};
 use wasm_bindgen::JsValue;
 use web_sys::MessagePort;
 
@@ -43,6 +44,21 @@ impl Player {
     /// This and every older turn falls silent.
     pub fn flush(&self, epoch: u32) {
         self.say(&about("flush", epoch));
+    }
+
+    /// The voice gives way to the person's, or comes back.
+    pub fn give_way(&self, how: Yielding) {
+        let message = Message::of("yield");
+        message.set_how(how as u32);
+        self.say(&message);
+    }
+
+    /// Sets how much of a turn is waited for, from its next start on.
+    pub fn wait_for(&self, thresholds: Thresholds) {
+        let message = Message::of("thresholds");
+        message.set_start(thresholds.start_samples);
+        message.set_restart(thresholds.restart_samples);
+        self.say(&message);
     }
 
     fn say(&self, message: &Message) {

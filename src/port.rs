@@ -89,6 +89,16 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural)]
     pub fn set_samples(this: &Message, samples: f64);
 
+    /// How to give way: 0 is not at all, 1 softly, 2 in silence.
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_how(this: &Message, how: u32);
+    /// Samples of a turn to wait for at its start, …
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_start(this: &Message, samples: u32);
+    /// … and after it ran dry.
+    #[wasm_bindgen(method, setter, structural)]
+    pub fn set_restart(this: &Message, samples: u32);
+
     /// Samples of the turn that became audible.
     #[wasm_bindgen(method, getter, structural)]
     pub fn heard(this: &Message) -> JsValue;

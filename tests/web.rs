@@ -410,6 +410,8 @@ fn a_listener_that_calls_back_is_served_afterwards() {
         None,
         None,
         false,
+        None,
+        None,
         tell.as_ref().unchecked_ref::<Function>().clone(),
     );
     *call.borrow_mut() = Some(own);
@@ -431,7 +433,7 @@ const READY: &str = r#"socket.onmessage({ data: '{"type":"ready","call":"c","ups
 fn call() -> (Call, impl Fn() -> String) {
     let events = evaluate("globalThis.events = []; events");
     let tell = Function::new_with_args("event", "events.push(event)");
-    let call = Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, tell);
+    let call = Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, None, None, tell);
     (call, move || JSON::stringify(&events).unwrap().into())
 }
 

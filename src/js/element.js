@@ -16,7 +16,7 @@ import { wordsFor } from './element/words.js'
 export class VivaVoceElement extends HTMLElement {
   static observedAttributes = ['url', 'upstream', 'model']
 
-  /** Further options of the call (`ticket`, `audio`, `greeting`, `client`, `platform`), to be set before the element is connected. */
+  /** Further options of the call (`ticket`, `audio`, `greeting`, `bargeIn`, `client`, `platform`), to be set before the element is connected. */
   options = this.options ?? {}
 
   #call

@@ -16,6 +16,13 @@ export interface VivaVoceOptions {
   audio?: MediaTrackConstraints
   /** Whether the model may speak first, if the proxy is set up so. Default: true. */
   greeting?: boolean
+  /**
+   * What the model's voice does when the person speaks over it, until the service confirms that they do: it goes on
+   * softer (`duck`, the default), waits where it is (`hold`), or goes on as it was (`off`).
+   */
+  bargeIn?: 'duck' | 'hold' | 'off'
+  /** For how long it does so without a word from the service. Default: 800. */
+  bargeInPatienceMs?: number
   /** Name and version of this client, for the proxy's log. */
   client?: string
   /** Rate of the AudioContext in Hz; by default the device's own, which is best. */

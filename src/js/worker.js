@@ -10,10 +10,10 @@ let call
 let current
 
 const deeds = {
-  start({ number, url, ticket, client, greeting, muted }) {
+  start({ number, url, ticket, client, greeting, bargeIn, bargeInPatienceMs, muted }) {
     call?.free()
     current = number
-    const own = call = new Call(url, ticket, client, greeting, (event) => {
+    const own = call = new Call(url, ticket, client, greeting, bargeIn, bargeInPatienceMs, (event) => {
       postMessage({ type: 'event', number, event })
       if (event.type === 'ended') queueMicrotask(() => end(own))
     })

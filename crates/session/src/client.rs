@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
 use vivavoce_dsp::jitter::Jitter;
-use vivavoce_dsp::player::Thresholds;
+pub use vivavoce_dsp::player::Thresholds;
 use vivavoce_wire::audio::{AudioFrame, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, TurnState, Uplink};
 use vivavoce_wire::trouble::{Code, Trouble};
@@ -32,6 +32,7 @@ pub use exchange::{
     BargeIn, BargeInStyle, ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientState, PlayerReport,
     Who,
 };
+pub use vivavoce_dsp::player::Yielding;
 
 /// The phone's half of a call.
 #[derive(Debug)]
