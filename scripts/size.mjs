@@ -29,7 +29,8 @@ function isDownloaded(path) {
   return !path.endsWith('.map') && !path.endsWith('.LICENSE.txt')
 }
 
-function squeeze(bytes) {
+/** How many bytes travel of some. */
+export function squeeze(bytes) {
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants
   return brotliCompressSync(bytes, { params: { [BROTLI_PARAM_QUALITY]: 11, [BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length
 }

@@ -56,7 +56,7 @@ function plan({ words, browser, name }) {
       '-p', 'vivavoce', '-p', 'vivavoce-worklet', '--', '-D', 'warnings') },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
-    ...['scripts', 'sound', 'screen', 'worklet', 'call', 'protocol', 'sdk'].map(folder =>
+    ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'call', 'protocol', 'sdk'].map(folder =>
       ({ name: folder, tally: nodeTally, work: nodeTests(suites(folder), { name }) })),
     { name: 'size', needs: ['page'], tally: nodeTally, work: nodeTests(suites().filter(file => /size/.test(file)), { name }) },
     { name: 'guards', tally: cargoTally, work: guards },
