@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compare } from './comparison.mjs'
-import { clicks, gaps, pitch } from './flaw.mjs'
+import { clickLevel, clicks, gaps, pitch } from './flaw.mjs'
 import { findIn } from './fourier.mjs'
 import { concat, decibels, highPass, resample, rms, shifted, tone } from './signal.mjs'
 import { decodeWav, encodeWav } from './wav.mjs'
@@ -67,6 +67,18 @@ test('hears a click and leaves alone what was said', () => {
   assert.ok(clicks(said, step, RATE).length > 0)
   const cut = said.map((sample, i) => i < 8020 ? sample : 0)
   assert.ok(clicks(said, cut, RATE).some(({ at_s }) => Math.abs(at_s - 0.5) < 0.005))
+})
+
+test('says how loud a click is, and that a fade makes none', () => {
+  const said = babble(1)
+  assert.ok(clickLevel(said, said, RATE) < -150)
+  const offset = (rise) => clickLevel(said, said.map((sample, i) => sample + 0.05 * Math.min(1, Math.max(0, (i - 8000) / rise))), RATE)
+  const [hard, soft] = [offset(1), offset(80)]
+  assert.ok(hard > -40 && hard < -15, `${hard} dB`)
+  assert.ok(soft < hard - 25, `${soft} dB within 5 ms, ${hard} dB at once`)
+  const click = said.slice()
+  click[9000] += 0.1
+  assert.ok(clickLevel(said, click, RATE) > -25, `${clickLevel(said, click, RATE)} dB`)
 })
 
 test('names the pitch of a tone and of a voice with overtones', () => {

@@ -1,6 +1,6 @@
 // What an ear minds in a recording: holes, clicks, the wrong pitch.
 
-import { highPass, rms } from './signal.mjs'
+import { decibels, highPass, rms } from './signal.mjs'
 
 /**
  * The holes in `heard`: stretches of at least `least_ms` in which nothing sounds although `said` (laid over it
@@ -40,6 +40,20 @@ export function clicks(said, heard, rate, gain = 1) {
     if (level > CLICK_LEAST && level > CLICK_FACTOR * near) list.push({ at_s: start / rate, level })
   }
   return list
+}
+
+/**
+ * How loud the loudest click is: the most that 2 ms of `heard` have above 4 kHz beside what `said` (laid over it to a
+ * fraction of a sample, of the same loudness) has there, in dB of the loudness of the whole.
+ */
+export function clickLevel(said, heard, rate) {
+  const length = Math.min(said.length, heard.length)
+  const beside = highPass(Float32Array.from({ length }, (_, i) => heard[i] - said[i]), CLICK_HZ, rate)
+  const [window, step] = [Math.round(0.002 * rate), Math.round(0.0005 * rate)]
+  let most = 0
+  // At both ends the filter's own edges would be heard.
+  for (let start = window; start + 2 * window <= length; start += step) most = Math.max(most, rms(beside, start, start + window))
+  return decibels(most / rms(said))
 }
 
 /**

@@ -4,43 +4,46 @@ import assert from 'node:assert/strict'
 import { DIST } from '../../scripts/build.mjs'
 import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
-import { clicks, gaps, pitch } from '../sound/flaw.mjs'
-import { resample } from '../sound/signal.mjs'
+import { clickLevel, clicks, gaps, pitch } from '../sound/flaw.mjs'
+import { resample, shifted } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
 import { Gate } from './gate.mjs'
 import { House } from './house.mjs'
 import { story } from './story.mjs'
-import { overhear, overheard, WITNESS } from './witness.mjs'
+import { overhear, overheard, witnessAt } from './witness.mjs'
 
-story('speaks the reply whole, and shows the words of both', {}, async ({ browser, card, note, after, explain }) => {
-  const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
-  after(() => house.close())
-  const gate = await Gate.open(house, { script: WITNESS })
-  after(() => gate.close())
-  const call = await Call.open(browser, gate.url)
-  explain(async () => ({ page: await call.told(), simulator: await house.account() }))
-  await call.tap()
-  await call.reach('listening')
-  await overhear(browser, 'player')
-  const recording = await card.listen()
-  await card.speak(speak(SENTENCES[1].text, { ...SENTENCES[1], rate: card.rate, silence_s: 0.3 }))
-  await call.reach('speaking')
-  await call.hears('the words of the answer are all there', ({ type, who }) => type === 'caption_end' && who === 'model')
-  await call.reach('listening')
-  await until('it is quiet', () => !recording.sounds(0.3))
-  await recording.stop()
-  const played = await overheard(browser, 'player')
-  const captions = await call.captions()
-  await call.tap()
-  await call.reach('ended')
-  await until('the simulator wrote it down', () => house.said().samples.length > 0)
+for (const rate of [44100, 48000]) {
+  story(`speaks the reply whole at ${rate} Hz, and shows the words of both`, { rate }, async ({ browser, card, note, after, explain }) => {
+    const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
+    after(() => house.close())
+    const gate = await Gate.open(house, { script: witnessAt(rate) })
+    after(() => gate.close())
+    const call = await Call.open(browser, gate.url)
+    explain(async () => ({ page: await call.told(), simulator: await house.account() }))
+    await call.tap()
+    await call.reach('listening')
+    await overhear(browser, 'player')
+    const recording = await card.listen()
+    await card.speak(speak(SENTENCES[1].text, { ...SENTENCES[1], rate: card.rate, silence_s: 0.3 }))
+    await call.reach('speaking')
+    await call.hears('the words of the answer are all there', ({ type, who }) => type === 'caption_end' && who === 'model')
+    await call.reach('listening')
+    await until('it is quiet', () => !recording.sounds(0.3))
+    await recording.stop()
+    const played = await overheard(browser, 'player')
+    const captions = await call.captions()
+    await call.tap()
+    await call.reach('ended')
+    await until('the simulator wrote it down', () => house.said().samples.length > 0)
 
-  assert.ok(captions.some(({ who, text }) => who === 'user' && text.includes('How is the weather?')), JSON.stringify(captions))
-  assert.ok(captions.some(({ who, text }) => who === 'model' && text.includes('Much as it was yesterday.')))
-  isWhole(house.said(), played, note)
-  isHeard(house.said(), { rate: recording.rate, samples: recording.samples() }, note)
-})
+    assert.equal(played.rate, rate)
+    assert.ok(captions.some(({ who, text }) => who === 'user' && text.includes('How is the weather?')), JSON.stringify(captions))
+    assert.ok(captions.some(({ who, text }) => who === 'model' && text.includes('Much as it was yesterday.')))
+    isWhole(house.said(), played, note)
+    isHeard(house.said(), { rate: recording.rate, samples: recording.samples() }, note)
+  })
+}
 
 story('falls silent when spoken over, and answers again', {}, async ({ browser, card, note, after, explain }) => {
   const house = await House.open({ page: DIST, script: {
@@ -79,19 +82,20 @@ story('falls silent when spoken over, and answers again', {}, async ({ browser, 
 
 /** The reply as the page played it: nothing missing, nothing twice, no click, the same pitch. */
 function isWhole(sent, played, note) {
-  const { said, aligned, flaws, result } = lay('what the page played', sent, played, note)
+  const { said, aligned, flaws, click_db, result } = lay('what the page played', sent, played, note)
   assert.deepEqual(flaws, { gaps: [], clicks: [], jumps: [] })
   assert.ok(result.snr_db > 40, `SNR ${result.snr_db} dB`)
+  assert.ok(click_db < -70, `a click of ${click_db} dB`)
   hasPitchOf(said, aligned, played.rate)
 }
 
-/** The reply at the loudspeaker, on the way to which a busy machine drops a buffer now and then. */
+/** The reply at the loudspeaker, on the way to which a busy machine drops a buffer now and then, and tears what is around it. */
 function isHeard(sent, heard, note) {
   const { said, aligned, flaws, result } = lay('what the loudspeaker played', sent, heard, note)
   const missing_ms = flaws.gaps.reduce((sum, { ms }) => sum + ms, 0)
-  assert.ok(missing_ms <= 100, `${missing_ms} ms are missing`)
-  assert.ok(result.correlation > 0.95, `correlation ${result.correlation}`)
-  hasPitchOf(said, aligned, heard.rate)
+  assert.ok(missing_ms <= 250, `${missing_ms} ms are missing`)
+  assert.ok(result.correlation > 0.9, `correlation ${result.correlation}`)
+  hasPitchOf(said, aligned, heard.rate, 0.02)
 }
 
 function lay(what, sent, { samples, rate }, note) {
@@ -99,12 +103,13 @@ function lay(what, sent, { samples, rate }, note) {
   const result = compare(said, samples, rate)
   const aligned = samples.subarray(Math.round(result.delay)).map(sample => sample / result.gain)
   const flaws = { gaps: gaps(said, aligned, rate), clicks: clicks(said, aligned, rate), jumps: result.jumps }
+  const click_db = clickLevel(said, shifted(samples, result.delay, said.length).map(sample => sample / result.gain), rate)
   note(`${what}: SNR ${result.snr_db.toFixed(1)} dB, correlation ${result.correlation.toFixed(4)}, gain ` +
-    `${result.gain.toFixed(3)}, ${flaws.jumps.length} jumps, ${flaws.gaps.length} gaps, ${flaws.clicks.length} clicks`)
-  return { said, aligned, flaws, result }
+    `${result.gain.toFixed(3)}, ${flaws.jumps.length} jumps, ${flaws.gaps.length} gaps, ${flaws.clicks.length} clicks, the loudest ${click_db.toFixed(1)} dB`)
+  return { said, aligned, flaws, click_db, result }
 }
 
-function hasPitchOf(said, heard, rate) {
+function hasPitchOf(said, heard, rate, tolerance = 0.01) {
   const [there, here] = [pitch(said, rate), pitch(heard, rate)]
-  assert.ok(Math.abs(here / there - 1) < 0.01, `pitch ${here} Hz for ${there}`)
+  assert.ok(Math.abs(here / there - 1) < tolerance, `pitch ${here} Hz for ${there}`)
 }

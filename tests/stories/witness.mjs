@@ -15,8 +15,8 @@ export const WITNESS = `
     return ask(wishes)
   }
   window.AudioContext = class extends AudioContext {
-    constructor(...how) {
-      super(...how)
+    constructor(how) {
+      super({ ...how, ...(window.fixedRate && { sampleRate: window.fixedRate }) })
       contexts.push(this)
     }
     createMediaStreamSource(stream) {
@@ -44,6 +44,9 @@ export const WITNESS = `
     ear.port.onmessage = ({ data }) => blocks.push(data)
     for (const node of nodes) node.connect(ear)
   }`
+
+/** The same, for a page whose contexts run at a rate of ours, whatever the device has: WebKitGTK would take 44.1 kHz always. */
+export const witnessAt = rate => `window.fixedRate = ${rate}\n${WITNESS}`
 
 /** Begins to write down what the page's microphone gives (`microphone`) or what the page plays (`player`). */
 export function overhear(browser, name) {
