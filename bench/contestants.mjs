@@ -90,7 +90,7 @@ function player(module, to) {
 const FADE_S = 0.04
 
 function handbook(from, to) {
-  const buffer = new Float32Array(1024)
+  const [buffer, cut] = [new Float32Array(1024), new Int16Array(1024)]
   let filled = 0
   const ratio = from / to
   const output = new Float32Array(Math.ceil(1024 / ratio) + 1)
@@ -101,7 +101,7 @@ function handbook(from, to) {
         buffer[filled++] = sample
         if (filled < buffer.length) continue
         filled = 0
-        const cut = Int16Array.from(buffer, (each) => Math.max(-1, Math.min(1, each)) * 0x7fff)
+        for (let i = 0; i < cut.length; i++) cut[i] = Math.max(-1, Math.min(1, buffer[i])) * 0x7fff
         count = Math.round(cut.length / ratio)
         for (let i = 0; i < count; i++) output[i] = cut[Math.floor(i * ratio)] / 0x7fff
       }
