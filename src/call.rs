@@ -90,6 +90,7 @@ impl Call {
         let desk = Rc::downgrade(&self.desk);
         let player = Player::open(player, move |report| tell_desk(&desk, ClientInput::Player(report)));
         self.desk.shell.borrow_mut().attach(player);
+        self.desk.take(ClientInput::NewPlayer);
     }
 }
 

@@ -81,6 +81,8 @@ fn read(message: &Message) -> PlayerReport {
         buffered_samples: number(&message.buffered()) as u64,
         underruns: number(&message.underruns()) as u32,
         sounding: message.sounding().is_truthy(),
+        played_frames: number(&message.frames()) as u64,
+        rate_hz: number(&message.rate()) as u32,
     }
 }
 

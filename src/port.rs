@@ -108,6 +108,12 @@ extern "C" {
     /// Times that the player ran dry.
     #[wasm_bindgen(method, getter, structural)]
     pub fn underruns(this: &Message) -> JsValue;
+    /// Frames of the device that were played.
+    #[wasm_bindgen(method, getter, structural)]
+    pub fn frames(this: &Message) -> JsValue;
+    /// The device's rate in Hz.
+    #[wasm_bindgen(method, getter, structural)]
+    pub fn rate(this: &Message) -> JsValue;
     /// Whether the loudspeaker sounds.
     #[wasm_bindgen(method, getter, structural)]
     pub fn sounding(this: &Message) -> JsValue;

@@ -255,7 +255,7 @@ async fn any_report_of_the_player_can_be_read() {
     let _player = Player::open(near, reports.hearer());
     for said in [
         "{ type: 'return', pcm: new ArrayBuffer(4) }",
-        "{ type: 'report', epoch: 2, heard: 48000, buffered: 1200, underruns: 1, concealed: 9, sounding: true }",
+        "{ type: 'report', epoch: 2, heard: 48000, buffered: 1200, underruns: 1, concealed: 9, sounding: true, frames: 96000, rate: 44100 }",
         "{ type: 'report', epoch: NaN, heard: -5, buffered: 1e300, underruns: 'x' }",
     ] {
         far.post_message(&evaluate(&format!("({said})"))).unwrap();
@@ -263,6 +263,7 @@ async fn any_report_of_the_player_can_be_read() {
     let report = reports.next().await;
     assert_eq!((report.epoch, report.heard_samples, report.buffered_samples), (2, 48_000, 1200));
     assert_eq!((report.underruns, report.sounding), (1, true));
+    assert_eq!((report.played_frames, report.rate_hz), (96_000, 44_100));
     let odd = reports.next().await;
     assert_eq!((odd.epoch, odd.heard_samples, odd.buffered_samples, odd.sounding), (0, 0, u64::MAX, false));
 }

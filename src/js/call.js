@@ -39,6 +39,8 @@ export class VivaVoce extends EventTarget {
     this.#microphone = new Microphone(options.audio, {
       lost: () => this.#lose(),
       paused: () => this.#isOn(this.#number) && this.#complain(new Trouble('microphone_paused')),
+      // A device that comes back may have another rate, which not every engine tells its graph.
+      back: () => this.#isOn(this.#number) && this.#listen(this.#number),
     })
     this.#line = new Line({
       event: (number, event) => this.#take(number, event),
@@ -140,6 +142,7 @@ export class VivaVoce extends EventTarget {
         level: (who, rms) => this.#measure(who, rms),
         fault: (trouble) => this.#isOn(this.#number) && this.#breakDown(trouble),
         state: () => this.#isOn(this.#number) && this.#watch.look(),
+        broken: () => this.#isOn(this.#number) && this.#watch.move(),
       },
     })
   }
@@ -190,7 +193,7 @@ export class VivaVoce extends EventTarget {
   }
 
   /** Puts the player and, as soon as there is a microphone, the recorder in place. */
-  async #furnish(number) {
+  async #furnish(number, fail = (trouble) => this.#end(trouble)) {
     const sound = this.#sound
     try {
       await sound.load()
@@ -199,7 +202,7 @@ export class VivaVoce extends EventTarget {
       await this.#listen(number)
     } catch (error) {
       if (!this.#isOn(number) || sound !== this.#sound) return
-      this.#end(error instanceof Trouble ? error : new Trouble('internal', error))
+      fail(error instanceof Trouble ? error : new Trouble('internal', error))
     }
   }
 
@@ -253,12 +256,17 @@ export class VivaVoce extends EventTarget {
     if (was !== 'told' || !isForWant) this.#complain(was && isForWant ? new Trouble('microphone_lost', error) : trouble)
   }
 
-  /** The sound is stuck or its device has another rate: builds it anew and keeps the call. */
+  /** The sound is stuck or its device has another rate: builds it anew and keeps the call, also where that fails. */
   #move() {
-    this.#renew()
+    const fail = (trouble) => this.#complain(trouble)
+    try {
+      this.#renew()
+    } catch (error) {
+      return fail(new Trouble('audio_stuck', error))
+    }
     this.#sound.wake()
     this.#watch.turnTo(this.#sound)
-    this.#furnish(this.#number)
+    this.#furnish(this.#number, fail)
   }
 
   #host() {
@@ -273,10 +281,17 @@ export class VivaVoce extends EventTarget {
     switch (event.type) {
       // The page says these itself, at the tap, when it is muted and at the end.
       case 'muted': break
+      case 'pulse': this.#feel(event.beat); break
       case 'state': if (event.state !== 'idle') this.#reach(event.state); break
       case 'ended': this.#end(undefined, event.reason); break
       default: this.#tell(event)
     }
+  }
+
+  /** The Worker says how the sound goes. */
+  #feel(beat) {
+    this.#microphone.look()
+    this.#watch.beat(beat)
   }
 
   #isOn(number) {

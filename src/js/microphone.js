@@ -7,9 +7,14 @@ export class Microphone {
   #pause
   #on
 
-  /** `constraints` change the defaults; `on` has `lost()`: the device is gone, and `paused()`: the system mutes it. */
+  /**
+   * `constraints` change the defaults; `on` has `lost()`: the device is gone, `paused()`: the system mutes it, and
+   * `back()`: it does so no more.
+   */
   constructor(constraints, on) {
-    this.#constraints = { ...VOICE, ...constraints }
+    const wishes = this.#constraints = { ...VOICE, ...constraints }
+    // The voice that must not come back is the page's own, which this wish would leave in.
+    if (/remote-only/.test(JSON.stringify(wishes.echoCancellation))) wishes.echoCancellation = true
     this.#on = on
   }
 
@@ -56,13 +61,21 @@ export class Microphone {
     }
     this.#track = track
     track.enabled = !this.#muted
-    track.onended = () => {
-      this.close()
-      this.#on.lost()
-    }
+    track.onended = () => this.#lose()
     track.onmute = () => this.#paused(track)
+    track.onunmute = () => this.#on.back()
     if (track.muted) this.#paused(track)
     return stream
+  }
+
+  /** Looks whether it is still there: a track that the page itself stops ends without a word. */
+  look() {
+    if (this.#track?.readyState === 'ended') this.#lose()
+  }
+
+  #lose() {
+    this.close()
+    this.#on.lost()
   }
 
   /** Systems mute for a moment when devices change: only what lasts is told. */

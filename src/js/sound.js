@@ -32,7 +32,8 @@ export class Sound {
   }
 
   /**
-   * Makes the context, within a tap. `on` has `level(who, rms)`, `fault(trouble)` and `state(state)`;
+   * Makes the context, within a tap. `on` has `level(who, rms)`, `fault(trouble)`, `state(state)` and
+   * `broken()`, the device is lost;
    * `sampleRate` replaces the device's own rate.
    */
   constructor({ sampleRate, on }) {
@@ -40,6 +41,7 @@ export class Sound {
     this.#fixedRate = sampleRate
     this.#context = new AudioContext({ latencyHint: 'interactive', ...(sampleRate && { sampleRate }) })
     this.#context.onstatechange = () => on.state(this.state)
+    this.#context.onerror = () => on.broken()
   }
 
   /** `running`, `suspended`, `interrupted` or `closed`. */
@@ -164,7 +166,7 @@ export class Sound {
 
   /** Lets go of the audio device. */
   close() {
-    this.#context.onstatechange = null
+    this.#context.onstatechange = this.#context.onerror = null
     this.#source?.disconnect()
     this.#rest()
     this.#context.close().catch(() => {})

@@ -1,15 +1,17 @@
 import { Trouble } from './trouble.js'
 
-/** Watches over the sound of one call: browsers suspend it, freeze it, and move it to devices of another rate. */
+/**
+ * Watches over the sound of one call: browsers suspend it, freeze it, and move it to devices of another rate. It has
+ * no clock of its own, for those of a page are slowed down and held up: the Worker says how the sound's goes.
+ */
 export class Watch {
   #sound
   #on
-  #timer
-  #wall
-  #time
-  #stalls = 0
-  #silences = 0
+  /** Beats that the sound is given to come up. */
+  #grace
+  #silences
   #moves = 0
+  #calm
   #said = new Set()
   #listening = new AbortController()
 
@@ -20,7 +22,6 @@ export class Watch {
   constructor(sound, on) {
     this.#on = on
     this.turnTo(sound)
-    this.#timer = setInterval(() => this.#tick(), PERIOD_MS)
     const { signal } = this.#listening
     document.addEventListener('visibilitychange', () => this.#seen(), { signal })
     for (const type of ['pointerup', 'keydown']) document.addEventListener(type, () => this.#touched(), { signal, capture: true })
@@ -30,14 +31,35 @@ export class Watch {
   /** Watches another sound from here on. */
   turnTo(sound) {
     this.#sound = sound
-    this.#stalls = this.#silences = 0
-    this.#note()
+    this.#silences = this.#calm = 0
+    this.#grace = LOADING
   }
 
   /** Looks now: the state has changed. */
   look() {
     if (!document.hidden) this.#sound.wake()
-    this.#note()
+    this.#grace = Math.max(this.#grace, STARTING)
+  }
+
+  /** Twice a second: the sound is `steady`, `still`, or `astray` from the rate that its device is said to have. */
+  beat(beat) {
+    if (document.hidden) return
+    this.#grace -= 1
+    if (this.#sound.state !== 'running') return this.#urge()
+    this.#silences = 0
+    this.#said.delete('audio_suspended')
+    this.#sound.tellLatency()
+    if (this.#sound.isDead) return this.#on.dead()
+    this.#calm = beat === 'steady' ? this.#calm + 1 : 0
+    if (this.#calm === CALM) this.#moves = 0
+    if (beat === 'astray' || (beat === 'still' && this.#grace < 0)) this.move()
+  }
+
+  /** Has the sound built anew, unless that did not help before. */
+  move() {
+    this.#moves += 1
+    if (this.#moves > MOVES) this.#complain('audio_stuck')
+    else this.#on.move()
   }
 
   #seen() {
@@ -54,39 +76,14 @@ export class Watch {
 
   /** Watches no more. */
   end() {
-    clearInterval(this.#timer)
     clearTimeout(this.#settling)
     this.#listening.abort()
-  }
-
-  #note() {
-    this.#wall = performance.now() / 1000
-    this.#time = this.#sound.time
-  }
-
-  #tick() {
-    const [wall, time] = [this.#wall, this.#time]
-    this.#note()
-    const passed = this.#wall - wall
-    // In the background timers are slowed down, and their figures mean nothing.
-    if (document.hidden || passed > 3 * PERIOD_MS / 1000) return
-    if (this.#sound.state !== 'running') return this.#urge()
-    this.#silences = 0
-    this.#said.delete('audio_suspended')
-    this.#sound.tellLatency()
-    if (this.#sound.isDead) return this.#on.dead()
-    this.#stalls = this.#time - time < passed * SLOWEST ? this.#stalls + 1 : 0
-    if (this.#stalls < STALLS) return
-    this.#stalls = 0
-    this.#moves += 1
-    if (this.#moves > MOVES) this.#complain('audio_stuck')
-    else this.#on.move()
   }
 
   #urge() {
     this.#sound.wake()
     this.#silences += 1
-    if (this.#silences === STALLS) this.#complain('audio_suspended')
+    if (this.#silences === PATIENCE) this.#complain('audio_suspended')
   }
 
   #settling
@@ -109,14 +106,19 @@ export class Watch {
   }
 }
 
-const PERIOD_MS = 1000
 const SETTLE_MS = 500
 
-/** A clock this slow, against the wall's, stands still; pretend devices were measured at 0.68. */
-const SLOWEST = 0.25
+/** Beats until a new sound must be there: it loads its module again. */
+const LOADING = 10
 
-/** Periods until it counts: starting a device takes a second or two. */
-const STALLS = 3
+/** Beats until one that was woken must move: two seconds. */
+const STARTING = 4
 
-/** Times that building it anew is tried in one call. */
+/** Beats until one that will not wake is told: three seconds. */
+const PATIENCE = 6
+
+/** Times that building it anew is tried in a row. */
 const MOVES = 3
+
+/** Steady beats that end the row: ten seconds. */
+const CALM = 20

@@ -168,7 +168,17 @@ class Player extends Courier {
     this.waitingBytes = 0
     this.framesSinceReport = 0
     this.window = lines?.output
-    this.report = { type: 'report', epoch: 0, heard: 0, buffered: 0, underruns: 0, concealed: 0, stretched: 0, sounding: false }
+    this.report = { type: 'report', epoch: 0, heard: 0, buffered: 0, underruns: 0, concealed: 0, stretched: 0, sounding: false,
+      frames: 0, rate: sampleRate }
+  }
+
+  /** The last word is how far it was heard: a successor goes on from there. */
+  stop() {
+    if (this.isAlive && lines?.player) {
+      lines.calls.player_report()
+      this.tell()
+    }
+    super.stop()
   }
 
   hearPage(message) {
@@ -248,6 +258,7 @@ class Player extends Courier {
     }
     while (lines.calls.player_notice()) this.tell()
     this.framesSinceReport += length
+    this.report.frames += length
     if (this.framesSinceReport >= sampleRate / REPORTS_PER_S) {
       lines.calls.player_report()
       this.tell()

@@ -37,7 +37,7 @@ class Devices extends EventTarget {
     this.seen.wishes = wishes
     const answered = this.answer()
     return Promise.resolve(answered).then(() => {
-      const track = { enabled: true, stop: () => this.seen.log.push('release') }
+      const track = { enabled: true, readyState: 'live', stop: () => this.seen.log.push('release') }
       this.seen.tracks.push(track)
       return { getAudioTracks: () => [track] }
     })

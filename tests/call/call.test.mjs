@@ -68,6 +68,14 @@ test('asks for a microphone fit for a conversation, unless told otherwise', () =
   assert.deepEqual(seen.wishes, { audio: voice })
 })
 
+test('never lets the browser take only remote voices out of the microphone', () => {
+  for (const wish of ['remote-only', { ideal: 'remote-only' }, { exact: 'remote-only' }]) {
+    make({ audio: { echoCancellation: wish } })
+    call.start()
+    assert.equal(seen.wishes.audio.echoCancellation, true)
+  }
+})
+
 test('makes the context at the device’s rate, or at the one asked for', () => {
   make()
   call.start()

@@ -124,6 +124,17 @@ test('a turn that waits for room loses nothing and a newer one follows it', () =
   assert.equal(node.worker.of('report').at(-1).underruns, 0)
 })
 
+test('reports count the frames of the device, and the last word of a player that stops is how far it was heard', () => {
+  const node = new Scope(44100).player()
+  node.worker.postMessage({ type: 'play', epoch: 1, position: 4800, pcm: pcm(voice(24000)) })
+  pull(node, 22050, 100)
+  const before = node.worker.of('report').at(-1).heard
+  node.page.postMessage({ type: 'stop' })
+  const { heard, frames, rate } = node.worker.of('report').at(-1)
+  assert.deepEqual([frames, rate], [22100, 44100])
+  assert.ok(heard > before && Math.abs(heard - 4800 - 12000) < 60, `heard ${heard}`)
+})
+
 test('reports come ten times a second by the count of frames, and levels twenty times', () => {
   const node = new Scope(48000).player()
   pull(node, 48000 * 10)

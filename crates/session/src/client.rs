@@ -1,7 +1,8 @@
 //! The phone's half of a call.
 //!
 //! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
-//! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them), `captions`, and `closing` (what the end of a socket means).
+//! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them),
+//! `pulse` (whether the sound keeps time), `captions`, and `closing` (what the end of a socket means).
 
 mod barge_in;
 mod captions;
@@ -9,6 +10,7 @@ mod closing;
 mod ear;
 mod exchange;
 mod microphone;
+mod pulse;
 mod turns;
 
 use crate::{Backoff, Moment};
@@ -19,6 +21,7 @@ use closing::Closing;
 use core::time::Duration;
 use ear::Ear;
 use microphone::Microphone;
+use pulse::Pulse;
 use std::collections::VecDeque;
 use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
@@ -33,6 +36,7 @@ pub use exchange::{
     Who,
 };
 pub use vivavoce_dsp::player::Yielding;
+pub use pulse::Beat;
 
 /// The phone's half of a call.
 #[derive(Debug)]
@@ -52,6 +56,7 @@ pub struct Client {
     coming: u32,
     /// When the newest turn began.
     started_at: Moment,
+    pulse: Pulse,
     captions: Captions,
     /// What was typed while there was nobody to send it to.
     typed: VecDeque<String>,
@@ -113,6 +118,7 @@ impl Client {
             thresholds: Thresholds::default(),
             coming: 0,
             started_at: Moment::default(),
+            pulse: Pulse::default(),
             captions: Captions::default(),
             typed: VecDeque::new(),
             reached: false,
@@ -140,11 +146,15 @@ impl Client {
             ClientInput::SocketText(text) => self.socket_text(&text, now),
             ClientInput::SocketBinary(bytes) => self.socket_binary(&bytes, now),
             ClientInput::SocketClosed { code, reason: _ } => self.socket_closed(code, now),
-            ClientInput::Microphone(pcm) => self.microphone_frame(&pcm),
+            ClientInput::Microphone(pcm) => {
+                self.pulse.recorded();
+                self.microphone_frame(&pcm);
+            }
             ClientInput::MicrophoneEnd => self.microphone_end(),
             ClientInput::Mute(muted) => self.mute(muted, now),
             ClientInput::Text(text) => self.text(text),
             ClientInput::Speech(speaks) => self.speech(speaks, now),
+            ClientInput::NewPlayer => self.pulse.start(now),
             ClientInput::Player(report) => self.player(report, now),
             ClientInput::HangUp => self.hang_up(now),
             ClientInput::Timeout => {}
@@ -234,6 +244,7 @@ impl Client {
     }
 
     fn hang_up(&mut self, now: Moment) {
+        self.pulse.stop();
         self.flush_all();
         match self.phase {
             Phase::Open { .. } => {
@@ -253,6 +264,7 @@ impl Client {
     // ---- What the player does.
 
     fn player(&mut self, report: PlayerReport, now: Moment) {
+        self.pulse.played(&report, now);
         self.ear.take(report, now);
     }
 
@@ -566,6 +578,9 @@ impl Client {
     // ---- Time.
 
     fn tick(&mut self, now: Moment) {
+        if let Some(beat) = self.pulse.look(now) {
+            self.tell(ClientEvent::Pulse { beat });
+        }
         self.captions.tick(now, &mut self.queue);
         let verdict = self.interruption.tick(self.is_alone(), now);
         self.judge(verdict);
@@ -631,7 +646,7 @@ impl Client {
             Phase::Over => return None,
         };
         let interruption = self.interruption.due_at(self.is_alone());
-        [phase, self.captions.due_at(), interruption].into_iter().flatten().min()
+        [phase, self.captions.due_at(), self.pulse.due_at(), interruption].into_iter().flatten().min()
     }
 
     // ---- Words.

@@ -73,7 +73,8 @@ impl Player {
             let buffered_samples = turn.end - turn.next;
             let (epoch, heard_samples) = (turn.epoch, turn.next);
             let sounding = buffered_samples > 0;
-            self.last = PlayerReport { epoch, heard_samples, buffered_samples, underruns: 0, sounding };
+            self.last =
+                PlayerReport { epoch, heard_samples, buffered_samples, sounding, ..PlayerReport::default() };
             if sounding || !turn.is_complete {
                 return;
             }

@@ -1,5 +1,6 @@
 //! What a client takes in, and what it wants done.
 
+use super::pulse::Beat;
 use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
@@ -84,6 +85,8 @@ pub enum ClientInput {
     Text(String),
     /// The local detector hears the person begin to speak, or stop.
     Speech(bool),
+    /// A player took its place, the first or one for another device: it counts its frames from 0.
+    NewPlayer,
     /// The player tells how far it is.
     Player(PlayerReport),
     /// The person hangs up.
@@ -105,6 +108,10 @@ pub struct PlayerReport {
     pub underruns: u32,
     /// Whether the loudspeaker sounds.
     pub sounding: bool,
+    /// Frames of the device that this player filled, silence included.
+    pub played_frames: u64,
+    /// The rate that the device is said to have; 0 where nobody counts frames.
+    pub rate_hz: u32,
 }
 
 /// One thing that the client wants done.
@@ -207,6 +214,11 @@ pub enum ClientEvent {
     Muted {
         /// Off?
         muted: bool,
+    },
+    /// How the clock of the sound goes, twice a second once there is a player.
+    Pulse {
+        /// Whether it keeps time.
+        beat: Beat,
     },
     /// Something went wrong; if it ends the call, `Ended` follows with the same sentence.
     Error {

@@ -130,6 +130,7 @@ impl Player {
             buffered_samples: self.waiting.iter().map(|(_, _, count)| count).sum(),
             underruns: self.underruns,
             sounding: self.sounding,
+            ..PlayerReport::default()
         }
     }
 }
