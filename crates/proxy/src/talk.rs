@@ -376,7 +376,8 @@ impl<'p> Conversation<'p> {
             ClientEvent::State { .. }
             | ClientEvent::CaptionEnd { .. }
             | ClientEvent::Tool { .. }
-            | ClientEvent::Muted { .. } => {}
+            | ClientEvent::Muted { .. }
+            | ClientEvent::Pulse { .. } => {}
         }
     }
 }

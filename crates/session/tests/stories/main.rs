@@ -18,6 +18,7 @@ mod interrupted_with_stale_audio;
 mod keeping_alive;
 mod mute;
 mod newer_turn_while_an_older_plays;
+mod pulse;
 mod random_lives;
 mod reconnect;
 mod service_refuses_the_key;
