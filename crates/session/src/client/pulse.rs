@@ -193,7 +193,7 @@ mod tests {
             while self.now_ms < end {
                 self.now_ms += 1;
                 self.frames += 48.0 * speed;
-                if self.now_ms % 100 == 0 && speed > 0.0 {
+                if self.now_ms.is_multiple_of(100) && speed > 0.0 {
                     arriving.push((self.now_ms + late_ms(self.now_ms / 100), self.frames as u64));
                 }
                 while let Some(&(_, played_frames)) = arriving.first().filter(|(due, _)| *due <= self.now_ms)
