@@ -23,6 +23,7 @@ pub mod pcm;
 pub mod player;
 pub mod recorder;
 pub mod resampler;
+pub mod speech;
 
 mod kernel;
 
