@@ -22,14 +22,16 @@ export async function build() {
   await bundle()
 }
 
-/** Compiles both modules into pkg/. */
+/** Compiles the modules into pkg/. */
 export async function compile() {
   await mkdir(PKG, { recursive: true })
   const folder = await targetFolder()
   await cargo('vivavoce', 'wasm')
   await bind(join(folder, 'wasm', 'vivavoce.wasm'))
   await cargo('vivavoce-worklet', 'worklet')
-  await polish(join(folder, 'worklet', 'vivavoce_worklet.wasm'))
+  await polish('worklet', join(folder, 'worklet', 'vivavoce_worklet.wasm'))
+  await cargo('vivavoce-vad', 'worklet')
+  await polish('vad', join(folder, 'worklet', 'vivavoce_vad.wasm'))
 }
 
 /** Bundles the page and what lies in pkg/ into dist/. */
@@ -61,10 +63,10 @@ async function shorten(path, { imports, exports }) {
   await writeFile(path, glue)
 }
 
-/** The audio thread's module. */
-function polish(module) {
-  const optimised = join(PKG, 'vivavoce_worklet.wasm')
-  return unlessDone('worklet', optimised, [module], '', async () => {
+/** A module that has no glue: the audio thread's, the detector's. */
+function polish(name, module) {
+  const optimised = join(PKG, `vivavoce_${name}.wasm`)
+  return unlessDone(name, optimised, [module], '', async () => {
     await copyFile(module, optimised)
     await optimise(['-O3', ...STRIP], optimised, optimised)
   })

@@ -7,8 +7,11 @@ import { brotliCompressSync, constants } from 'node:zlib'
 import { build, DIST } from './build.mjs'
 import { Obstacle, telling } from './step.mjs'
 
-/** The most that a first call in one language may download, brotli-compressed, without the voice detector. */
+/** The most that a first call in one language may download, brotli-compressed, before the voice detector. */
 export const BUDGET_BYTES = 60_000
+
+/** The same with the voice detector, which is downloaded once somebody answers. */
+export const WHOLE_BUDGET_BYTES = 100_000
 
 /** Every file of the page with its size as it is and as it travels, the largest first. */
 export async function sizes(folder = DIST) {
@@ -24,6 +27,9 @@ export async function sizes(folder = DIST) {
 /** The bytes that travel, all files together. */
 export const total = (measured) => measured.reduce((sum, { brotli }) => sum + brotli, 0)
 
+/** The files without which no call begins. */
+export const first = (measured) => measured.filter(({ name }) => !name.startsWith('vivavoce_vad'))
+
 /** Maps for debuggers are asked for by nobody but developers. */
 function isDownloaded(path) {
   return !path.endsWith('.map') && !path.endsWith('.LICENSE.txt')
@@ -38,11 +44,13 @@ export function squeeze(bytes) {
 async function main() {
   await build()
   const measured = await sizes()
-  const sum = total(measured)
+  const [sum, whole] = [total(first(measured)), total(measured)]
   console.log(`\n${'bytes'.padStart(9)} ${'brotli'.padStart(9)}`)
   for (const { name, bytes, brotli } of measured) console.log(`${pad(bytes)} ${pad(brotli)}  ${name}`)
-  console.log(`${''.padStart(9)} ${pad(sum)}  together, of ${BUDGET_BYTES} allowed`)
-  if (sum > BUDGET_BYTES) throw new Obstacle(`A first call downloads ${sum - BUDGET_BYTES} bytes more than allowed.`)
+  console.log(`${''.padStart(9)} ${pad(sum)}  before a call begins, of ${BUDGET_BYTES} allowed`)
+  console.log(`${''.padStart(9)} ${pad(whole)}  together, of ${WHOLE_BUDGET_BYTES} allowed`)
+  const excess = Math.max(sum - BUDGET_BYTES, whole - WHOLE_BUDGET_BYTES)
+  if (excess > 0) throw new Obstacle(`A first call downloads ${excess} bytes more than allowed.`)
 }
 
 const pad = (number) => String(number).padStart(9)

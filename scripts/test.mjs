@@ -53,10 +53,10 @@ function plan({ words, browser, name }) {
     { name: 'format', tally: onceTally, work: cargo('fmt', '--all', '--check') },
     { name: 'lint', tally: onceTally, work: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings') },
     { name: 'lint-wasm', tally: onceTally, work: cargo('clippy', '--locked', '--target', 'wasm32-unknown-unknown',
-      '-p', 'vivavoce', '-p', 'vivavoce-worklet', '--', '-D', 'warnings') },
+      '-p', 'vivavoce', '-p', 'vivavoce-worklet', '-p', 'vivavoce-vad', '--', '-D', 'warnings') },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
-    ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'call', 'protocol', 'sdk'].map(folder =>
+    ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'vad', 'call', 'protocol', 'sdk'].map(folder =>
       ({ name: folder, tally: nodeTally, work: nodeTests(suites(folder), { name }) })),
     { name: 'size', needs: ['page'], tally: nodeTally, work: nodeTests(suites().filter(file => /size/.test(file)), { name }) },
     { name: 'guards', tally: cargoTally, work: guards },

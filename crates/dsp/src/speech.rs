@@ -221,10 +221,10 @@ mod tests {
 
     #[test]
     fn the_bar_lies_above_the_echo_that_was_heard() {
-        for (echo_dbfs, least, most) in [(-40.0, -37.0, -34.0), (-50.0, -47.0, -44.0), (-90.0, -56.0, -54.0)]
+        for (echo_dbfs, least, most) in [(-40.0, -36.0, -34.0), (-50.0, -46.0, -44.0), (-90.0, -56.0, -54.0)]
         {
             let mut detector = SpeechDetector::new();
-            assert_eq!(push(&mut detector, &[over(speech(echo_dbfs)); 300]), []);
+            assert_eq!(push(&mut detector, &[over(speech(echo_dbfs)); 3_750]), []);
             let bar = detector.bar_dbfs();
             assert!((least..=most).contains(&bar), "{bar} dBFS for an echo of {echo_dbfs}");
             assert_eq!(push(&mut detector, &[over(speech(bar + 2.0)); 4]), [Change::Begins]);
@@ -235,12 +235,12 @@ mod tests {
     fn a_person_who_speaks_over_the_model_does_not_raise_the_bar() {
         let mut detector = SpeechDetector::new();
         push(&mut detector, &[over(speech(-50.0)); 300]);
-        let before = detector.bar_dbfs();
+        let bar = detector.bar_dbfs();
         for _ in 0..20 {
             push(&mut detector, &[over(speech(-25.0)); 30]);
             push(&mut detector, &[over(speech(-50.0)); 150]);
         }
-        assert!((detector.bar_dbfs() - before).abs() <= 1.0, "{} dBFS", detector.bar_dbfs());
+        assert!(detector.bar_dbfs() <= bar, "{} dBFS and {bar} before", detector.bar_dbfs());
     }
 
     #[test]
@@ -249,6 +249,15 @@ mod tests {
         let minute = [over(speech(-15.0)); 3_750];
         assert_eq!(push(&mut detector, &minute), [Change::Begins, Change::Ends]);
         assert_eq!(push(&mut detector, &minute), []);
+    }
+
+    #[test]
+    fn the_first_seconds_of_an_echo_are_not_trusted() {
+        let mut detector = SpeechDetector::new();
+        push(&mut detector, &[over(speech(-50.0)); 200]);
+        let early = detector.bar_dbfs();
+        push(&mut detector, &[over(speech(-50.0)); 3_750]);
+        assert!(early - detector.bar_dbfs() > 4.0, "{early} dBFS at first");
     }
 
     #[test]

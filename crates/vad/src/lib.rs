@@ -54,12 +54,6 @@ pub extern "C" fn vad_push(count: u32, sounding: u32) -> u32 {
     })
 }
 
-/// Forgets all that was heard: another call begins.
-#[unsafe(no_mangle)]
-pub extern "C" fn vad_reset() {
-    with(|ear| ear.listener = Listener::new());
-}
-
 /// How probable it is that the last whole hop was speech, 0 to 1: for measurements.
 #[unsafe(no_mangle)]
 pub extern "C" fn vad_probability() -> f32 {

@@ -43,16 +43,21 @@ impl EchoFloor {
         self.waiting = 0;
     }
 
-    /// The level that the echo rarely exceeds; a cautious one until enough was heard.
+    /// The level that the echo rarely exceeds: a cautious one until enough was heard, and higher the less was.
     pub(super) fn level(&self) -> f32 {
         let total: f32 = self.weights.iter().sum();
         if total < ENOUGH_HOPS {
             return UNKNOWN;
         }
+        self.quantile(total * RARE) + DOUBT * (1.0 - total / MEMORY_HOPS)
+    }
+
+    /// The level above which hops of this weight lie.
+    fn quantile(&self, rare: f32) -> f32 {
         let mut above = 0.0;
         for (step, weight) in self.weights.iter().enumerate().rev() {
             above += weight;
-            if above > total * RARE {
+            if above > rare {
                 return (step + 1) as f32;
             }
         }
@@ -83,6 +88,9 @@ const MEMORY_HOPS: f32 = 1_250.0;
 
 /// One and a half seconds.
 const ENOUGH_HOPS: f32 = 94.0;
+
+/// dB on top as long as nearly nothing was heard: a first sentence may be a soft one.
+const DOUBT: f32 = 6.0;
 
 /// The part of the hops that may be louder.
 const RARE: f32 = 0.05;
