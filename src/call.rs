@@ -7,6 +7,7 @@ use crate::recorder::Recorder;
 use crate::socket::{Socket, SocketEvent};
 use crate::timer::Timer;
 use crate::unheard::{Deed, Unheard};
+use crate::vad::{Detector, Vad};
 use core::cell::RefCell;
 use core::time::Duration;
 use js_sys::Function;
@@ -84,6 +85,11 @@ impl Call {
         self.desk.shell.borrow_mut().recorder = Some(recorder);
     }
 
+    /// From here on this detector hears the microphone; see `src/js/vad.js`.
+    pub fn detect(&self, detector: Detector) {
+        self.desk.shell.borrow_mut().vad.attach(detector);
+    }
+
     /// From here on the model's voice goes to this port, to which a player is linked.
     #[wasm_bindgen(js_name = playTo)]
     pub fn play_to(&self, player: MessagePort) {
@@ -135,6 +141,7 @@ struct Shell {
     socket: Option<Socket>,
     recorder: Option<Recorder>,
     player: Option<Player>,
+    vad: Vad,
     /// What a player that comes is to do first.
     unheard: Unheard,
     /// How much of a turn it waits for, once that was learnt.
@@ -152,6 +159,7 @@ impl Shell {
             socket,
             recorder,
             player,
+            vad: Vad::default(),
             unheard: Unheard::default(),
             thresholds: None,
             timer: Timer::new(),
@@ -167,7 +175,11 @@ impl Shell {
         if let ClientInput::Player(report) = &input {
             self.unheard.heard(report);
         }
+        let speech = self.vad.take(&input);
         self.client.handle(input, now());
+        if let Some(speaks) = speech {
+            self.client.handle(ClientInput::Speech(speaks), now());
+        }
         while let Some(output) = self.next() {
             self.act(output);
         }

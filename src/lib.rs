@@ -6,6 +6,7 @@
 //! - [`recorder`]: the microphone's end of such a port;
 //! - [`player`]: the loudspeaker's;
 //! - [`unheard`]: what of the model's voice was handed over and not heard yet;
+//! - [`vad`]: the detector that hears the person begin to speak;
 //! - [`timer`]: the one alarm that a call sets;
 //! - [`clock`]: the time it is;
 //! - [`fault`]: JavaScript's errors, made ours.
@@ -23,6 +24,7 @@ pub mod recorder;
 pub mod socket;
 pub mod timer;
 pub mod unheard;
+pub mod vad;
 
 pub use call::Call;
 

@@ -1,6 +1,7 @@
 // The thread of the call: the socket and the machine that decides, in WebAssembly. It only passes on.
 
 import init, { Call } from '../../pkg/vivavoce.js'
+import { detector } from './vad.js'
 
 const ready = init({ module_or_path: new URL('../../pkg/vivavoce_bg.wasm', import.meta.url) })
 ready.catch((error) => postMessage({ type: 'unloaded', message: String(error) }))
@@ -15,6 +16,7 @@ const deeds = {
     current = number
     const own = call = new Call(url, ticket, client, greeting, bargeIn, bargeInPatienceMs, (event) => {
       postMessage({ type: 'event', number, event })
+      if (event.type === 'ready') lend(own)
       if (event.type === 'ended') queueMicrotask(() => end(own))
     })
     if (muted) own.mute(true)
@@ -36,6 +38,16 @@ onunhandledrejection = ({ reason }) => postMessage({ type: 'broken', message: St
 function act(message) {
   if (message.type === 'start' || (call && message.number === current)) deeds[message.type](message)
   else message.port?.close()
+}
+
+/** Gives a call its detector of speech; a call without one is only slower to hear an interruption. */
+async function lend(own) {
+  try {
+    const ear = await detector()
+    if (call === own) own.detect(ear)
+  } catch (error) {
+    console.warn('viva-voce: without a detector of speech:', error)
+  }
 }
 
 /** Lets go of a call that is over. */

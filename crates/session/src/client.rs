@@ -156,6 +156,7 @@ impl Client {
             ClientInput::Speech(speaks) => self.speech(speaks, now),
             ClientInput::NewPlayer => self.pulse.start(now),
             ClientInput::Player(report) => self.player(report, now),
+            ClientInput::Speech(_) => {}
             ClientInput::HangUp => self.hang_up(now),
             ClientInput::Timeout => {}
         }
