@@ -1,0 +1,118 @@
+//! Hears in a WAV file when a person speaks, as a call does.
+//!
+//! `cargo run --release -p vivavoce-dsp --example vad -- IN.wav [--json]`
+
+use hound::{SampleFormat, WavReader};
+use std::process::ExitCode;
+use vivavoce_dsp::mixdown::MAX_CHANNELS;
+use vivavoce_dsp::speech::Change;
+use vivavoce_dsp::{MICROPHONE_HZ, Recorder};
+use vivavoce_vad::{HOP_SAMPLES, Listener};
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "its purpose")]
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let before = words.len();
+    words.retain(|word| word != "--json");
+    let [path] = words.as_slice() else {
+        eprintln!("usage: vad IN.wav [--json]");
+        return ExitCode::from(2);
+    };
+    match hear(path) {
+        Ok(found) if before > words.len() => println!("{}", found.json()),
+        Ok(found) => println!("{}", found.list()),
+        Err(error) => {
+            eprintln!("{path}: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// What was heard in a file.
+struct Found {
+    hops: usize,
+    segments_ms: Vec<[u64; 2]>,
+    speech_hops: usize,
+    probabilities: f64,
+}
+
+/// Records the file as a microphone is recorded, and listens to what comes of it.
+fn hear(path: &str) -> Result<Found, String> {
+    let (channels, rate_hz) = read(path)?;
+    let mut recorder = Box::new(Recorder::new());
+    recorder.design(rate_hz).map_err(|error| format!("{error:?}"))?;
+    let mut samples: Vec<i16> = Vec::new();
+    let frames = channels.first().map_or(0, Vec::len);
+    recorder.push(&channels, frames, &mut |frame, _| samples.extend_from_slice(frame));
+    Ok(listen(&samples))
+}
+
+fn listen(samples: &[i16]) -> Found {
+    let mut listener = Listener::new();
+    let (mut segments_ms, mut begun_ms) = (Vec::new(), None);
+    let (mut speech_hops, mut probabilities) = (0, 0.0);
+    let hops = samples.chunks_exact(HOP_SAMPLES);
+    let count = hops.len();
+    for (index, hop) in hops.enumerate() {
+        let end_ms = ((index + 1) * HOP_SAMPLES) as u64 * 1_000 / u64::from(MICROPHONE_HZ);
+        listener.push(hop, false, &mut |change| match change {
+            Change::Begins => begun_ms = Some(end_ms),
+            Change::Ends => segments_ms.extend(begun_ms.take().map(|begun| [begun, end_ms])),
+        });
+        speech_hops += usize::from(listener.speaks());
+        probabilities += f64::from(listener.last().probability);
+    }
+    let all_ms = samples.len() as u64 * 1_000 / u64::from(MICROPHONE_HZ);
+    segments_ms.extend(begun_ms.map(|begun| [begun, all_ms]));
+    Found { hops: count, segments_ms, speech_hops, probabilities }
+}
+
+/// The channels, −1 to 1, and their rate.
+fn read(path: &str) -> Result<(Vec<Vec<f32>>, u32), String> {
+    let mut reader = WavReader::open(path).map_err(|error| error.to_string())?;
+    let spec = reader.spec();
+    let samples: Result<Vec<f32>, hound::Error> = match spec.sample_format {
+        SampleFormat::Float => reader.samples::<f32>().collect(),
+        SampleFormat::Int => {
+            let scale = 2_f32.powi(1 - i32::from(spec.bits_per_sample));
+            reader.samples::<i32>().map(|sample| Ok(sample? as f32 * scale)).collect()
+        }
+    };
+    let samples = samples.map_err(|error| error.to_string())?;
+    let count = usize::from(spec.channels.max(1));
+    let channel = |index| samples.iter().skip(index).step_by(count).copied().collect();
+    Ok(((0..count.min(MAX_CHANNELS)).map(channel).collect(), spec.sample_rate))
+}
+
+impl Found {
+    fn share(&self) -> f64 {
+        self.speech_hops as f64 / self.hops.max(1) as f64
+    }
+
+    fn mean_probability(&self) -> f64 {
+        self.probabilities / self.hops.max(1) as f64
+    }
+
+    fn json(&self) -> String {
+        serde_json::json!({
+            "hops": self.hops,
+            "hop_ms": 16,
+            "speech_ms": self.segments_ms,
+            "speech_share": self.share(),
+            "mean_probability": self.mean_probability(),
+        })
+        .to_string()
+    }
+
+    fn list(&self) -> String {
+        let segment = |[begun, ended]: &[u64; 2]| format!("{begun:>9} – {ended} ms\n");
+        let segments: String = self.segments_ms.iter().map(segment).collect();
+        format!(
+            "{segments}{} hops of 16 ms, speech in {:.1} % of them, mean probability {:.3}",
+            self.hops,
+            100.0 * self.share(),
+            self.mean_probability()
+        )
+    }
+}
