@@ -19,7 +19,8 @@ use vivavoce::port::{Message, Port};
 use vivavoce::recorder::Recorder;
 use vivavoce::socket::{Socket, SocketEvent};
 use vivavoce::timer::Timer;
-use vivavoce_session::client::{ClientEvent, ClientState, Who};
+use vivavoce::vad::{Detector, Vad};
+use vivavoce_session::client::{ClientEvent, ClientInput, ClientState, PlayerReport, Who};
 use vivavoce_wire::message::{ToolState, Upstream};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -266,6 +267,44 @@ async fn any_report_of_the_player_can_be_read() {
     assert_eq!((report.played_frames, report.rate_hz), (96_000, 44_100));
     let odd = reports.next().await;
     assert_eq!((odd.epoch, odd.heard_samples, odd.buffered_samples, odd.sounding), (0, 0, u64::MAX, false));
+}
+
+#[wasm_bindgen_test]
+fn the_detector_tells_of_speech_once_and_a_muted_microphone_hears_nobody() {
+    let mut vad = Vad::default();
+    let mut hears = |input| vad.take(&input);
+    let frame = || ClientInput::Microphone(Bytes::from_static(&[1, 0]));
+    assert_eq!(hears(frame()), None, "nobody listens yet");
+
+    let mut vad = Vad::default();
+    vad.attach(detector("[1, 0, 2, 1][this.calls++]"));
+    let mut hears = |input| vad.take(&input);
+    assert_eq!(hears(frame()), Some(true));
+    assert_eq!(hears(frame()), None);
+    assert_eq!(hears(frame()), Some(false));
+    assert_eq!(hears(frame()), Some(true));
+    assert_eq!(hears(ClientInput::Mute(true)), Some(false));
+    assert_eq!(hears(ClientInput::Mute(false)), Some(true));
+}
+
+#[wasm_bindgen_test]
+fn the_detector_gets_the_samples_and_whether_the_model_sounds() {
+    let mut vad = Vad::default();
+    vad.attach(detector("pcm.length === 3 && pcm[1] === 7 && sounding ? 1 : 0"));
+    let frame = || ClientInput::Microphone(Bytes::from_static(&[6, 7, 8]));
+    assert_eq!(vad.take(&frame()), None);
+    vad.take(&ClientInput::Player(PlayerReport { sounding: true, ..PlayerReport::default() }));
+    assert_eq!(vad.take(&frame()), Some(true));
+}
+
+#[wasm_bindgen_test]
+fn a_detector_that_traps_is_given_up_and_its_speaker_falls_silent() {
+    let mut vad = Vad::default();
+    vad.attach(detector("this.calls++ ? (() => { throw new Error('unreachable') })() : 1"));
+    let frame = || ClientInput::Microphone(Bytes::from_static(&[1, 0]));
+    assert_eq!(vad.take(&frame()), Some(true));
+    assert_eq!(vad.take(&frame()), Some(false));
+    assert_eq!(vad.take(&frame()), None);
 }
 
 #[wasm_bindgen_test]
@@ -542,6 +581,11 @@ impl Drop for PretendSockets {
     fn drop(&mut self) {
         Reflect::set(&js_sys::global(), &"WebSocket".into(), &self.real).unwrap();
     }
+}
+
+/// A pretend detector that says what `code` comes to.
+fn detector(code: &str) -> Detector {
+    evaluate(&format!("({{ calls: 0, push(pcm, sounding) {{ return {code} }} }})")).unchecked_into()
 }
 
 fn evaluate(code: &str) -> JsValue {

@@ -5,7 +5,7 @@
 use hound::{SampleFormat, WavReader};
 use std::process::ExitCode;
 use vivavoce_dsp::mixdown::MAX_CHANNELS;
-use vivavoce_dsp::speech::Change;
+use vivavoce_dsp::speech::{Change, END_HOPS, ENOUGH};
 use vivavoce_dsp::{MICROPHONE_HZ, Recorder};
 use vivavoce_vad::{HOP_SAMPLES, Listener};
 
@@ -33,7 +33,6 @@ fn main() -> ExitCode {
 struct Found {
     hops: usize,
     segments_ms: Vec<[u64; 2]>,
-    speech_hops: usize,
     probabilities: f64,
 }
 
@@ -48,24 +47,26 @@ fn hear(path: &str) -> Result<Found, String> {
     Ok(listen(&samples))
 }
 
+/// The detector says of a begin and an end that they were: the segments are where they were.
 fn listen(samples: &[i16]) -> Found {
     let mut listener = Listener::new();
-    let (mut segments_ms, mut begun_ms) = (Vec::new(), None);
-    let (mut speech_hops, mut probabilities) = (0, 0.0);
+    let (mut segments_ms, mut begun, mut probabilities) = (Vec::new(), None, 0.0);
     let hops = samples.chunks_exact(HOP_SAMPLES);
     let count = hops.len();
     for (index, hop) in hops.enumerate() {
-        let end_ms = ((index + 1) * HOP_SAMPLES) as u64 * 1_000 / u64::from(MICROPHONE_HZ);
         listener.push(hop, false, &mut |change| match change {
-            Change::Begins => begun_ms = Some(end_ms),
-            Change::Ends => segments_ms.extend(begun_ms.take().map(|begun| [begun, end_ms])),
+            Change::Begins => begun = Some(index + 1 - ENOUGH as usize),
+            Change::Ends => segments_ms
+                .extend(begun.take().map(|begun| [ms(begun), ms(index + 1 - usize::from(END_HOPS))])),
         });
-        speech_hops += usize::from(listener.speaks());
         probabilities += f64::from(listener.last().probability);
     }
-    let all_ms = samples.len() as u64 * 1_000 / u64::from(MICROPHONE_HZ);
-    segments_ms.extend(begun_ms.map(|begun| [begun, all_ms]));
-    Found { hops: count, segments_ms, speech_hops, probabilities }
+    segments_ms.extend(begun.map(|begun| [ms(begun), ms(count)]));
+    Found { hops: count, segments_ms, probabilities }
+}
+
+fn ms(hops: usize) -> u64 {
+    (hops * HOP_SAMPLES) as u64 * 1_000 / u64::from(MICROPHONE_HZ)
 }
 
 /// The channels, −1 to 1, and their rate.
@@ -87,7 +88,8 @@ fn read(path: &str) -> Result<(Vec<Vec<f32>>, u32), String> {
 
 impl Found {
     fn share(&self) -> f64 {
-        self.speech_hops as f64 / self.hops.max(1) as f64
+        let speech_ms: u64 = self.segments_ms.iter().map(|[begun, ended]| ended - begun).sum();
+        speech_ms as f64 / ms(self.hops.max(1)) as f64
     }
 
     fn mean_probability(&self) -> f64 {

@@ -145,8 +145,9 @@ const WINDOW: usize = 4;
 
 const WINDOW_MASK: u8 = (1 << WINDOW) - 1;
 
-/// Of these so many must be probable: one click, or one hop of doubt, decides nothing.
-const ENOUGH: u32 = 3;
+/// Of these so many must be probable: one click, or one hop of doubt, decides nothing. So long before it is said
+/// to begin speech has begun.
+pub const ENOUGH: u32 = 3;
 
 /// The network's own middle is 0.5; noise comes over it now and then.
 const PROBABLE: f32 = 0.6;
@@ -167,8 +168,9 @@ const MARGIN: f32 = 4.0;
 /// dB by which a person who speaks may fall below what it takes to begin.
 const SLACK: f32 = 2.0;
 
-/// 304 ms: longer than the gaps between words and the closure of any plosive.
-const END_HOPS: u8 = 19;
+/// 304 ms: longer than the gaps between words and the closure of any plosive. So long before it is said to end
+/// speech has ended.
+pub const END_HOPS: u8 = 19;
 
 /// 400 ms after the model: the echo's longest delay (250 ms), and the tail of a room.
 const GUARD_HOPS: u8 = 25;
