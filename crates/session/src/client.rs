@@ -156,7 +156,6 @@ impl Client {
             ClientInput::Speech(speaks) => self.speech(speaks, now),
             ClientInput::NewPlayer => self.pulse.start(now),
             ClientInput::Player(report) => self.player(report, now),
-            ClientInput::Speech(_) => {}
             ClientInput::HangUp => self.hang_up(now),
             ClientInput::Timeout => {}
         }
@@ -280,8 +279,17 @@ impl Client {
     fn judge(&mut self, verdict: Option<Verdict>) {
         match verdict {
             Some(Verdict::Yield(how)) => self.queue.push_front(ClientOutput::Yield(how)),
-            Some(Verdict::Commit(epoch)) => self.silence(epoch),
+            Some(Verdict::Commit(epoch)) => self.commit(epoch),
             None => {}
+        }
+    }
+
+    /// The person means it: the turn falls silent, and the proxy need not send what is left of it.
+    fn commit(&mut self, epoch: u32) {
+        self.silence(epoch);
+        let epoch = self.turns.on_the_wire(epoch);
+        if epoch > 0 && matches!(self.phase, Phase::Open { .. }) {
+            self.send(&FromClient::Silenced { epoch });
         }
     }
 

@@ -89,8 +89,6 @@ pub enum ClientInput {
     NewPlayer,
     /// The player tells how far it is.
     Player(PlayerReport),
-    /// The person is heard to begin to speak (true) or to stop, by the detector on this side of the network.
-    Speech(bool),
     /// The person hangs up.
     HangUp,
     /// The moment asked for has come.
