@@ -37,9 +37,9 @@ export interface VivaVoceEvents {
   state: { type: 'state', state: State }
   /** Somebody answers. */
   ready: { type: 'ready', call: string, upstream: 'gemini' | 'simulator', model: string }
-  /** Words, to be appended to the caption of `who` and `epoch`. */
+  /** Words, to be appended to the caption of `who` and `epoch`: the user's as they come, the model's as they are heard. */
   caption: { type: 'caption', who: Who, epoch: number, text: string }
-  /** A caption is finished; `cut` if the user spoke over it. */
+  /** A caption is finished, the model's when all of it was heard; `cut` if it broke off, as when the user spoke over it. */
   caption_end: { type: 'caption_end', who: Who, epoch: number, cut: boolean }
   /** A function call came into a state. */
   tool: { type: 'tool', id: string, name: string, state: 'called' | 'done' | 'failed' | 'cancelled' }

@@ -80,6 +80,46 @@ story('falls silent when spoken over, and answers again', {}, async ({ browser, 
   assert.ok(Math.abs(heard - 550) < 5, `the next answer has 550 Hz, heard ${heard}`)
 })
 
+story('shows what was heard, and stops there when spoken over', {}, async ({ browser, card, note, after, explain }) => {
+  // Sixty words of 300 ms, all of them written down long before most are heard.
+  const says = Array.from({ length: 60 }, (_, index) => [index * WORD_MS, `word${index + 1}`])
+  const house = await House.open({ page: DIST, script: {
+    pace: { transcript_lead_ms: 1500 },
+    turn: [
+      { heard: 'Count, please.', says, audio: { tone: { hz: 330, ms: 60 * WORD_MS } } },
+      { heard: 'That is enough.', says: 'As you like.', audio: { tone: { hz: 550, ms: 500 } } },
+    ] } })
+  after(() => house.close())
+  // As above: there is no echo here to cancel.
+  const call = await Call.open(browser, house.url, { audio: { echoCancellation: false } })
+  explain(async () => ({ page: await call.told(), simulator: await house.account() }))
+  await call.tap()
+  await call.reach('listening')
+  const recording = await card.listen()
+  const said = SENTENCES.map(sentence => speak(sentence.text, { ...sentence, rate: card.rate }))
+  await card.speak(said[0])
+  const from = await until('the count sounds', () => recording.sounds(0.05) && recording.length)
+  await until('some words are heard', () => recording.length - from > 4 * card.rate)
+  const [silent] = await Promise.all([
+    until('the count is silent', () => !recording.sounds(0.05) && recording.length),
+    card.speak(said[2]),
+  ])
+  const { epoch } = await call.hears('the count is cut', ({ type, who, cut }) => type === 'caption_end' && who === 'model' && cut)
+  await call.hears('the answer begins', ({ type, who, epoch: of }) => type === 'caption' && who === 'model' && of > epoch)
+  await recording.stop()
+
+  const line = (await call.captions()).find(({ who, cut }) => who === 'model' && cut)
+  const shown = (line.text.match(/word\d+/g) ?? []).length
+  const heard_ms = (silent - from) / card.rate * 1000
+  note(`shown ${shown} words, heard ${(heard_ms / WORD_MS).toFixed(1)}`)
+  assert.ok(line.text.includes(`word${shown}`) && !line.text.includes(`word${shown + 1}`), line.text)
+  // The recording's clock and the search for silence are coarse: a word for these, a word for the caption.
+  assert.ok(Math.abs(shown - heard_ms / WORD_MS) <= 2, `shown ${shown} words, heard ${heard_ms} ms`)
+})
+
+/** How long each word of the count takes. */
+const WORD_MS = 300
+
 /** The reply as the page played it: nothing missing, nothing twice, no click, the same pitch. */
 function isWhole(sent, played, note) {
   const { said, aligned, flaws, click_db, result } = lay('what the page played', sent, played, note)

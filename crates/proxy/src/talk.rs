@@ -227,6 +227,10 @@ impl<'p> Conversation<'p> {
                 return Err(TalkError::NoReply { file: file.to_owned(), what });
             }
         }
+        // Captions follow what is heard: the next file would cut what still plays of this answer.
+        while self.player.is_sounding() {
+            self.step().await?;
+        }
         let late_until = Instant::now() + LATE_WORDS;
         while Instant::now() < late_until {
             self.step().await?;
@@ -240,9 +244,8 @@ impl<'p> Conversation<'p> {
     /// Whether the model has said nothing for so long that it will not.
     fn is_forsaken(&mut self) -> bool {
         let now = Instant::now();
-        let is_sounding = self.player.report(now).sounding;
         self.tally.answer().is_none()
-            && !is_sounding
+            && !self.player.is_sounding()
             && self.tally.heard_at.is_some_and(|at| now.duration_since(at) > PATIENCE)
     }
 

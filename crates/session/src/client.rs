@@ -2,7 +2,8 @@
 //!
 //! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
 //! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them),
-//! `pulse` (whether the sound keeps time), `captions`, and `closing` (what the end of a socket means).
+//! `pulse` (whether the sound keeps time), `captions` with `transcript` (which words were heard), and `closing` (what
+//! the end of a socket means).
 
 mod barge_in;
 mod captions;
@@ -11,6 +12,7 @@ mod ear;
 mod exchange;
 mod microphone;
 mod pulse;
+mod transcript;
 mod turns;
 
 use crate::{Backoff, Moment};
@@ -35,8 +37,8 @@ pub use exchange::{
     BargeIn, BargeInStyle, ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientState, PlayerReport,
     Who,
 };
-pub use vivavoce_dsp::player::Yielding;
 pub use pulse::Beat;
+pub use vivavoce_dsp::player::Yielding;
 
 /// The phone's half of a call.
 #[derive(Debug)]
@@ -266,6 +268,12 @@ impl Client {
     fn player(&mut self, report: PlayerReport, now: Moment) {
         self.pulse.played(&report, now);
         self.ear.take(report, now);
+        self.advance_captions();
+    }
+
+    /// Shows the words that were heard since.
+    fn advance_captions(&mut self) {
+        self.captions.advance(|epoch| self.ear.reported(epoch), &mut self.queue);
     }
 
     // ---- What the person's voice does to the model's.
@@ -273,20 +281,20 @@ impl Client {
     fn speech(&mut self, speaks: bool, now: Moment) {
         let speaks = speaks && !self.microphone.is_muted();
         let verdict = self.interruption.speech(speaks, self.ear.sounds(), self.turns.newest(), now);
-        self.judge(verdict);
+        self.judge(verdict, now);
     }
 
-    fn judge(&mut self, verdict: Option<Verdict>) {
+    fn judge(&mut self, verdict: Option<Verdict>, now: Moment) {
         match verdict {
             Some(Verdict::Yield(how)) => self.queue.push_front(ClientOutput::Yield(how)),
-            Some(Verdict::Commit(epoch)) => self.commit(epoch),
+            Some(Verdict::Commit(epoch)) => self.commit(epoch, now),
             None => {}
         }
     }
 
     /// The person means it: the turn falls silent, and the proxy need not send what is left of it.
-    fn commit(&mut self, epoch: u32) {
-        self.silence(epoch);
+    fn commit(&mut self, epoch: u32, now: Moment) {
+        self.silence(epoch, now);
         let epoch = self.turns.on_the_wire(epoch);
         if epoch > 0 && matches!(self.phase, Phase::Open { .. }) {
             self.send(&FromClient::Silenced { epoch });
@@ -377,15 +385,15 @@ impl Client {
             FromProxy::UserTranscript { text, done } => {
                 // Soon after the model began, words may still be those that it answers.
                 if now.since(self.started_at) >= WORDS_LAG {
-                    self.confirm();
+                    self.confirm(now);
                 }
                 self.captions.user(text, done, &mut self.queue);
             }
-            FromProxy::ModelTranscript { epoch, text } => self.model_transcript(epoch, text),
+            FromProxy::ModelTranscript { epoch, text } => self.model_transcript(epoch, &text),
             FromProxy::Turn { epoch, state, samples: _, reason: _ } => self.turn(epoch, state, now),
             FromProxy::Activity { speaking } => {
                 if speaking {
-                    self.confirm();
+                    self.confirm(now);
                 }
                 self.captions.activity(speaking, &mut self.queue);
             }
@@ -410,10 +418,11 @@ impl Client {
         self.tell(ClientEvent::Ready { call: ready.call, upstream: ready.upstream, model: ready.model });
     }
 
-    fn model_transcript(&mut self, epoch: u32, text: String) {
+    fn model_transcript(&mut self, epoch: u32, text: &str) {
         let Some(epoch) = self.turns.here(epoch) else { return };
         if self.turns.is_alive(epoch) {
-            self.captions.model(epoch, text, &mut self.queue);
+            self.captions.model(epoch, text, self.turns.received(epoch));
+            self.advance_captions();
         }
     }
 
@@ -421,13 +430,9 @@ impl Client {
         let Some(epoch) = self.turns.here(epoch) else { return };
         match state {
             TurnState::Started => self.turn_started(epoch, now),
-            TurnState::Generated => self.turn_ended(epoch),
-            TurnState::Interrupted => self.turn_interrupted(epoch),
-            TurnState::Complete => {
-                self.turn_ended(epoch);
-                self.turns.complete(epoch);
-                self.captions.complete(epoch, &mut self.queue);
-            }
+            TurnState::Generated => self.turn_ended(epoch, false),
+            TurnState::Interrupted => self.silence(epoch, now),
+            TurnState::Complete => self.turn_ended(epoch, true),
         }
     }
 
@@ -438,11 +443,16 @@ impl Client {
         }
     }
 
-    fn turn_ended(&mut self, epoch: u32) {
+    fn turn_ended(&mut self, epoch: u32, complete: bool) {
         if let Some(samples) = self.turns.end(epoch) {
             self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
             self.learn();
         }
+        if complete {
+            self.turns.complete(epoch);
+        }
+        self.captions.ended(epoch, self.turns.received(epoch), complete);
+        self.advance_captions();
     }
 
     /// A turn has come, as far as it will: the player waits for the next as this and those before it came.
@@ -455,24 +465,19 @@ impl Client {
     }
 
     /// The service noticed that the person speaks.
-    fn confirm(&mut self) {
+    fn confirm(&mut self, now: Moment) {
         let verdict = self.interruption.confirm();
-        self.judge(verdict);
-    }
-
-    fn turn_interrupted(&mut self, epoch: u32) {
-        self.silence(epoch);
+        self.judge(verdict, now);
     }
 
     /// A turn and all before it fall silent, and what was not heard of them is not shown as said.
-    fn silence(&mut self, epoch: u32) {
+    fn silence(&mut self, epoch: u32, now: Moment) {
         if !self.turns.kill(epoch) {
             return;
         }
         self.interruption.silenced(epoch);
         self.flush(epoch);
-        let (turns, ear) = (&self.turns, &self.ear);
-        self.captions.cut(epoch, |epoch| !ear.has_heard(epoch, turns.received(epoch)), &mut self.queue);
+        self.captions.cut(epoch, |epoch| self.ear.heard(epoch, now), &mut self.queue);
     }
 
     fn socket_binary(&mut self, bytes: &Bytes, now: Moment) {
@@ -543,7 +548,8 @@ impl Client {
         for (epoch, samples) in self.turns.end_all() {
             self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
         }
-        self.captions.close(&mut self.queue);
+        self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
+        self.advance_captions();
         if let Phase::Open { ready_at: Some(at), .. } = self.phase
             && now.since(at) >= STEADY
         {
@@ -578,7 +584,7 @@ impl Client {
     }
 
     fn finish(&mut self, reason: String) {
-        self.captions.close(&mut self.queue);
+        self.captions.close(|epoch| self.ear.reported(epoch), &mut self.queue);
         self.phase = Phase::Over;
         self.show_state();
         self.tell(ClientEvent::Ended { reason });
@@ -592,7 +598,7 @@ impl Client {
         }
         self.captions.tick(now, &mut self.queue);
         let verdict = self.interruption.tick(self.is_alone(), now);
-        self.judge(verdict);
+        self.judge(verdict, now);
         match self.phase {
             Phase::Opening { give_up_at } if now >= give_up_at => {
                 self.close_socket(GAVE_UP, "not opened in time");

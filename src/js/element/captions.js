@@ -38,7 +38,7 @@ export class Captions {
     if (this.#atEnd) this.follow()
   }
 
-  /** Closes what `who` says in turn `epoch`; gives back its text, marked if it was cut off. May come twice, cut the second time. */
+  /** Closes what `who` says in turn `epoch`; gives back its text, marked if it was cut off. */
   end(who, epoch, cut) {
     const words = this.#entries.get(`${who} ${epoch}`)
     if (!words || words.querySelector('i')) return ''

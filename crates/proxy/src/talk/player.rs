@@ -62,6 +62,11 @@ impl Player {
         self.last
     }
 
+    /// Whether anything sounds now.
+    pub(crate) fn is_sounding(&mut self) -> bool {
+        self.report(Instant::now()).sounding
+    }
+
     fn advance(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at);
         self.at = self.at.max(now);

@@ -1,5 +1,7 @@
 //! Who said what, for the page: one caption for each of the model's turns, and one for what the user said after it.
+//! The user's words appear as they come, the model's as they are heard.
 
+use super::transcript::{Transcript, USUAL_PACE};
 use super::{ClientEvent, ClientOutput, Who};
 use crate::Moment;
 use core::time::Duration;
@@ -16,12 +18,20 @@ pub(super) struct Captions {
     settles: Option<(Moment, u32)>,
     /// The model's newest captions, oldest first.
     model: VecDeque<ModelCaption>,
+    /// Samples a letter of the voice, once a turn told.
+    pace: Option<f64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ModelCaption {
     epoch: u32,
-    open: bool,
+    words: Transcript,
+    /// Samples of the turn, once all came.
+    length: Option<u64>,
+    /// Nothing more is promised: whether the turn broke off.
+    over: Option<bool>,
+    /// Whether the page was told of its end.
+    closed: bool,
 }
 
 type Queue = VecDeque<ClientOutput>;
@@ -49,50 +59,63 @@ impl Captions {
     pub(super) fn model_begins(&mut self, epoch: u32, now: Moment, queue: &mut Queue) {
         self.settle(queue);
         self.settles = Some((now + LATE_WORDS, epoch));
+        self.of(epoch);
     }
 
-    /// The model says this.
-    pub(super) fn model(&mut self, epoch: u32, text: String, queue: &mut Queue) {
-        if text.is_empty() {
-            return;
-        }
-        match self.model.iter_mut().find(|caption| caption.epoch == epoch) {
-            Some(caption) => caption.open = true,
-            None => self.model.push_back(ModelCaption { epoch, open: true }),
-        }
-        if self.model.len() > REMEMBERED {
-            self.model.pop_front();
-        }
-        say(queue, ClientEvent::Caption { who: Who::Model, epoch, text });
+    /// The model says this, when `received` samples of its turn were there.
+    pub(super) fn model(&mut self, epoch: u32, text: &str, received: u64) {
+        self.of(epoch).words.push(text, received);
     }
 
-    /// A turn is over.
-    pub(super) fn complete(&mut self, epoch: u32, queue: &mut Queue) {
-        for caption in self.model.iter_mut().filter(|caption| caption.epoch == epoch && caption.open) {
-            caption.open = false;
-            say(queue, ClientEvent::CaptionEnd { who: Who::Model, epoch, cut: false });
+    /// All sound of a turn came; if it is `complete`, so did its words, but for late ones.
+    pub(super) fn ended(&mut self, epoch: u32, samples: u64, complete: bool) {
+        let Some(caption) = self.model.iter_mut().find(|caption| caption.epoch == epoch) else { return };
+        caption.length = Some(samples);
+        if complete {
+            caption.over.get_or_insert(false);
         }
     }
 
-    /// A turn and all older ones were cut off; those complete and heard to their end were not.
-    pub(super) fn cut(&mut self, epoch: u32, is_unheard: impl Fn(u32) -> bool, queue: &mut Queue) {
-        for caption in self.model.iter_mut().filter(|caption| caption.epoch <= epoch) {
-            if caption.open || is_unheard(caption.epoch) {
-                say(queue, ClientEvent::CaptionEnd { who: Who::Model, epoch: caption.epoch, cut: true });
+    /// The line is lost: what came of each turn is all there will be.
+    pub(super) fn break_off(&mut self, received: impl Fn(u32) -> u64, queue: &mut Queue) {
+        self.settle(queue);
+        self.close_user(queue);
+        for caption in &mut self.model {
+            caption.length = Some(received(caption.epoch));
+            caption.over.get_or_insert(true);
+        }
+    }
+
+    /// The model's turns were `heard` so far.
+    pub(super) fn advance(&mut self, heard: impl Fn(u32) -> u64, queue: &mut Queue) {
+        for caption in &mut self.model {
+            let heard = heard(caption.epoch);
+            let is_all_heard = caption.advance(heard, self.pace, queue);
+            let Some(cut) = caption.over.filter(|_| is_all_heard) else { continue };
+            let pace = caption.length.and_then(|length| caption.words.pace(length));
+            if !caption.closed
+                && let Some(pace) = pace
+            {
+                self.pace = Some(self.pace.map_or(pace, |usual| f64::midpoint(usual, pace)));
             }
+            caption.close(cut, queue);
+        }
+    }
+
+    /// A turn and all older ones were cut off, `heard` so far; those heard to their end were not.
+    pub(super) fn cut(&mut self, epoch: u32, heard: impl Fn(u32) -> u64, queue: &mut Queue) {
+        for caption in self.model.iter_mut().filter(|caption| caption.epoch <= epoch) {
+            let is_all_heard = caption.advance(heard(caption.epoch), self.pace, queue);
+            caption.close(!is_all_heard || caption.over == Some(true), queue);
         }
         self.model.retain(|caption| caption.epoch > epoch);
         self.settle(queue);
     }
 
-    /// Nothing more comes: closes all; what the model had not finished counts as cut.
-    pub(super) fn close(&mut self, queue: &mut Queue) {
-        self.settle(queue);
+    /// Nothing more will be heard: closes all.
+    pub(super) fn close(&mut self, heard: impl Fn(u32) -> u64, queue: &mut Queue) {
+        self.cut(u32::MAX, heard, queue);
         self.close_user(queue);
-        for caption in self.model.iter_mut().filter(|caption| caption.open) {
-            caption.open = false;
-            say(queue, ClientEvent::CaptionEnd { who: Who::Model, epoch: caption.epoch, cut: true });
-        }
     }
 
     /// Closes what is due.
@@ -107,6 +130,18 @@ impl Captions {
         self.settles.map(|(at, _)| at)
     }
 
+    /// The caption of a turn.
+    fn of(&mut self, epoch: u32) -> &mut ModelCaption {
+        if self.model.len() > REMEMBERED {
+            self.model.pop_front();
+        }
+        let place = self.model.partition_point(|caption| caption.epoch < epoch);
+        if self.model.get(place).is_none_or(|caption| caption.epoch != epoch) {
+            self.model.insert(place, ModelCaption { epoch, ..ModelCaption::default() });
+        }
+        &mut self.model[place]
+    }
+
     /// From here on, the user's words answer the turn that began last.
     fn settle(&mut self, queue: &mut Queue) {
         if let Some((_, epoch)) = self.settles.take() {
@@ -118,6 +153,25 @@ impl Captions {
     fn close_user(&mut self, queue: &mut Queue) {
         if core::mem::take(&mut self.user_open) {
             say(queue, ClientEvent::CaptionEnd { who: Who::User, epoch: self.answered, cut: false });
+        }
+    }
+}
+
+impl ModelCaption {
+    /// Shows what was heard; says whether that was all of the turn.
+    fn advance(&mut self, heard: u64, pace: Option<f64>, queue: &mut Queue) -> bool {
+        let text = self.words.take(heard, self.length, pace.unwrap_or(USUAL_PACE));
+        if !text.is_empty() {
+            say(queue, ClientEvent::Caption { who: Who::Model, epoch: self.epoch, text });
+        }
+        self.length.is_some_and(|length| heard >= length)
+    }
+
+    /// Ends it, once; a turn without a word has no caption.
+    fn close(&mut self, cut: bool, queue: &mut Queue) {
+        if !self.closed && self.words.has_any() {
+            self.closed = true;
+            say(queue, ClientEvent::CaptionEnd { who: Who::Model, epoch: self.epoch, cut });
         }
     }
 }

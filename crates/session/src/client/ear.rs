@@ -15,6 +15,9 @@ pub(super) struct Ear {
     /// When it is to be told next.
     due_at: Option<Moment>,
     sounds: bool,
+    /// When the player last said something, and the samples that waited then.
+    reported_at: Moment,
+    buffered: u64,
 }
 
 impl Ear {
@@ -22,6 +25,7 @@ impl Ear {
     pub(super) fn take(&mut self, report: PlayerReport, now: Moment) {
         let fell_silent = self.sounds && !report.sounding;
         self.sounds = report.sounding;
+        (self.reported_at, self.buffered) = (now, report.buffered_samples);
         self.heard = self.heard.max((report.epoch, report.heard_samples));
         if self.heard <= self.told {
             return;
@@ -54,9 +58,20 @@ impl Ear {
         self.heard.0
     }
 
-    /// Whether `samples` of a turn have all been heard.
-    pub(super) fn has_heard(&self, epoch: u32, samples: u64) -> bool {
-        self.heard >= (epoch, samples)
+    /// Samples of a turn that were heard by the player's last report; all of one before the newest.
+    pub(super) const fn reported(&self, epoch: u32) -> u64 {
+        match self.heard.0 {
+            newest if newest > epoch => u64::MAX,
+            newest if newest == epoch => self.heard.1,
+            _ => 0,
+        }
+    }
+
+    /// The same at `now`: what sounds goes on between two reports.
+    pub(super) fn heard(&self, epoch: u32, now: Moment) -> u64 {
+        let since = now.since(self.reported_at).min(PACE).as_millis() as u64 * SAMPLES_PER_MS;
+        let more = if self.sounds && self.heard.0 == epoch { since.min(self.buffered) } else { 0 };
+        self.reported(epoch).saturating_add(more)
     }
 
     /// Whether the loudspeaker sounds.
@@ -67,6 +82,8 @@ impl Ear {
 
 /// Ten times a second is finer than a syllable.
 const PACE: Duration = Duration::from_millis(100);
+/// Of the model's voice.
+const SAMPLES_PER_MS: u64 = 24;
 
 #[cfg(test)]
 mod tests {
@@ -111,7 +128,17 @@ mod tests {
         ear.take(report(1, 900, true), at(200));
         ear.take(report(2, 50, true), at(400));
         assert_eq!(ear.report(at(400)), None);
-        assert!(ear.has_heard(1, 9_000));
-        assert!(!ear.has_heard(2, 101));
+        assert_eq!((ear.reported(1), ear.reported(2), ear.reported(3)), (u64::MAX, 100, 0));
+    }
+    #[test]
+    fn goes_on_between_reports_while_it_sounds_and_has_something_to_sound() {
+        let mut ear = Ear::default();
+        for (buffered_samples, sounding, after_ms, expected) in
+            [(9_600, true, 50, 1_200), (240, true, 50, 240), (9_600, false, 50, 0), (9_600, true, 900, 2_400)]
+        {
+            ear.take(PlayerReport { buffered_samples, ..report(1, 4_800, sounding) }, at(100));
+            assert_eq!(ear.heard(1, at(100 + after_ms)), 4_800 + expected, "{after_ms} ms");
+            assert_eq!(ear.heard(2, at(100 + after_ms)), 0);
+        }
     }
 }

@@ -182,7 +182,7 @@ pub enum ClientEvent {
         /// The model's name.
         model: String,
     },
-    /// Words, to be appended to the caption of `who` and `epoch`.
+    /// Words, to be appended to the caption of `who` and `epoch`: the user's as they come, the model's as they are heard.
     Caption {
         /// Who said it.
         who: Who,
@@ -191,14 +191,13 @@ pub enum ClientEvent {
         /// The piece, spaces included.
         text: String,
     },
-    /// A caption is finished. A late piece may still be appended to the user's; the model's is said to be cut
-    /// after it was finished if the user speaks over what still plays of it.
+    /// A caption is finished, the model's when it was heard to its end or cut off. A late piece may still be appended.
     CaptionEnd {
         /// Whose.
         who: Who,
         /// Which turn's.
         epoch: u32,
-        /// Whether the user cut it off.
+        /// Whether it broke off: the user spoke over it, or the line was lost.
         cut: bool,
     },
     /// A function call came into a state.

@@ -76,7 +76,7 @@ fn works_though_the_service_thinks_that_its_turn_is_over() {
     pair.pass(ms(200));
     assert!(pair.player.is_silent());
     assert!(pair.player.heard_of(1) < 60_000);
-    assert_eq!(pair.caption_ends(Who::Model), [(1, false), (1, true)]);
+    assert_eq!(pair.caption_ends(Who::Model), [(1, true)]);
 }
 
 #[test]

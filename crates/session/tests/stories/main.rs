@@ -13,6 +13,7 @@ mod credit_at_random;
 mod early_audio;
 mod giving_way;
 mod goodbye;
+mod heard_not_sent;
 mod hello;
 mod interrupted_with_stale_audio;
 mod keeping_alive;

@@ -43,12 +43,14 @@ fn what_had_come_of_a_turn_plays_on_and_the_next_call_s_turns_follow_it() {
     pair.pass(ms(200));
     pair.cut();
     assert_eq!(pair.player.ends[&1], 48_000);
-    assert_eq!(pair.caption_ends(Who::Model), [(1, true)]);
+    assert_eq!(pair.caption_ends(Who::Model), [], "it is still being heard");
     pair.until("a second relay", |pair| pair.relays == 2);
     pair.pass(ms(500));
     answers(&mut pair, 3_000, 24_000);
     is_done(&mut pair);
     pair.pass(ms(4_000));
+    assert_eq!(pair.caption(Who::Model, 1), "Well, so be it.");
+    assert_eq!(pair.caption_ends(Who::Model), [(1, true), (2, false)]);
     assert_eq!(pair.player.heard[&(1, 2_000)], 48_000);
     assert_eq!(pair.player.heard[&(2, 3_000)], 24_000);
     // The proxy hears of it by its own number.
