@@ -112,6 +112,7 @@ impl Listener {
             uplink_rate_hz: 16_000,
             greeting: false,
             early_audio: Duration::from_secs(1),
+            barge_in: vivavoce_session::client::BargeIn::default(),
             seed: 1,
         });
         let mut listener = Self {
@@ -184,6 +185,7 @@ impl Listener {
             buffered_samples,
             underruns: 0,
             sounding,
+            ..PlayerReport::default()
         }));
     }
 }
