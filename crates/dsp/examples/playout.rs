@@ -29,10 +29,10 @@ fn run() -> Result<String, String> {
     while let Some(word) = words.next().map_err(|error| error.to_string())? {
         match word {
             Long("rate") => {
-                rate_hz = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?
+                rate_hz = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?;
             }
             Long("policy") => {
-                policy = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?
+                policy = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?;
             }
             Long("json") => json = true,
             Value(path) => paths.push(PathBuf::from(path)),
@@ -46,7 +46,7 @@ fn run() -> Result<String, String> {
     let speech = voice(&wav::read(speech)?)?;
     let mut heard = Vec::new();
     let found = play(&trace::read(&text)?, &speech, rate_hz, &mut *rule, &mut |sample| {
-        heard.push(pcm::from_f32(sample))
+        heard.push(pcm::from_f32(sample));
     })
     .map_err(|error| format!("{rate_hz} Hz: {error}."))?;
     wav::write(output, rate_hz, heard)?;

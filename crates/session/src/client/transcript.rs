@@ -61,7 +61,7 @@ impl Transcript {
     fn word(&mut self, start: usize) -> usize {
         let mut is_within = core::mem::take(&mut self.is_within);
         let mut length = 0;
-        for c in self.rest[start..].chars() {
+        for c in self.rest.get(start..).unwrap_or_default().chars() {
             if is_within && (c.is_whitespace() || c >= FIRST_WIDE) {
                 return length;
             }
@@ -96,7 +96,8 @@ impl Transcript {
         let knots = knots.map(knot).filter_map(|(at, came)| Some((at, came + lead?)));
         let (mut letters, mut samples) = (0.0, 0.0);
         for (at, said) in knots.chain(whole) {
-            let said = said.clamp(samples, all);
+            // Not `clamp`, whose complaint would weigh 10 kB.
+            let said = said.max(samples).min(all);
             if heard < said {
                 return letters + (at - letters) * (heard - samples) / (said - samples);
             }
