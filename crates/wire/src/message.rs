@@ -25,7 +25,7 @@ pub enum FromClient {
         /// Off?
         muted: bool,
     },
-    /// What the client's own ear says: somebody began or stopped speaking.
+    /// Somebody began or stopped speaking: the client's own ear or, in push-to-talk, the person's button says so.
     Activity {
         /// Began?
         speaking: bool,
@@ -79,6 +79,22 @@ pub struct Hello {
     /// Whether the proxy may nudge the model to speak first, if its config says so. Default yes.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub greeting: bool,
+    /// How the two sides share the line.
+    #[serde(default, skip_serializing_if = "Mode::is_open")]
+    pub mode: Mode,
+}
+
+/// How the two sides of a call share the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Both may speak at any time; the service hears where speech begins and ends.
+    #[default]
+    Open,
+    /// The person holds a button while speaking: `activity` marks the turns, and the service's own detector is off.
+    PushToTalk,
+    /// The client sends silence in place of the microphone while its loudspeaker sounds, for want of an echo canceller.
+    HalfDuplex,
 }
 
 /// What the client's audio frames hold.
@@ -223,6 +239,26 @@ pub enum ToolState {
     Failed,
     /// The service took it back.
     Cancelled,
+}
+
+impl Mode {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::PushToTalk => "push_to_talk",
+            Self::HalfDuplex => "half_duplex",
+        }
+    }
+
+    /// The mode of this name in JSON.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Open, Self::PushToTalk, Self::HalfDuplex].into_iter().find(|mode| mode.name() == name)
+    }
+
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
 }
 
 impl FromClient {

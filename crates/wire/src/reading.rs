@@ -3,7 +3,7 @@
 
 use crate::json::{self, Json};
 use crate::message::{
-    CodecName, FromClient, FromProxy, Hello, MessageError, Ready, ToolState, TurnState, Uplink, Upstream,
+    CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
 };
 use crate::trouble::{Code, Trouble};
 
@@ -54,11 +54,16 @@ fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
         Some("pcm") | None => CodecName::Pcm,
         Some(found) => return Err(odd("codec", "pcm", found)),
     };
+    let mode = match fields.text_or_none("mode")? {
+        Some(name) => Mode::named(&name).ok_or_else(|| odd("mode", MODES, &name))?,
+        None => Mode::Open,
+    };
     Ok(Hello {
         audio: Uplink { rate_hz: audio.u32("rate_hz")?, codec },
         ticket: fields.text_or_none("ticket")?,
         client: fields.text_or_none("client")?,
         greeting: fields.present("greeting").is_none() || fields.flag("greeting")?,
+        mode,
     })
 }
 
@@ -179,6 +184,9 @@ impl<'a> Fields<'a> {
 fn odd(name: &str, expected: &str, found: &str) -> MessageError {
     MessageError::new(&["`", name, "` is wrong: expected ", expected, "; found `", found, "`"].concat())
 }
+
+/// All modes.
+const MODES: &str = "open, push_to_talk or half_duplex";
 
 /// All that a client may say.
 const CLIENT_TYPES: &str =

@@ -1,7 +1,7 @@
 //! What a client says, written field by field: the same as the derived writer, at a fraction of its weight.
 
 use crate::json::Writer;
-use crate::message::{CodecName, FromClient, Hello};
+use crate::message::{CodecName, FromClient, Hello, Mode};
 
 /// The message as a JSON object.
 pub(crate) fn from_client(message: &FromClient) -> String {
@@ -41,6 +41,9 @@ fn hello(hello: &Hello) -> String {
     }
     if !hello.greeting {
         object.flag("greeting", false);
+    }
+    if hello.mode != Mode::Open {
+        object.text("mode", hello.mode.name());
     }
     object.end()
 }

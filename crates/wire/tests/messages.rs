@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vivavoce_wire::Json;
 use vivavoce_wire::message::{
-    CodecName, FromClient, FromProxy, Hello, Ready, ToolState, TurnState, Uplink, Upstream,
+    CodecName, FromClient, FromProxy, Hello, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
 };
 use vivavoce_wire::trouble::{Code, Trouble};
 
@@ -25,12 +25,14 @@ fn values() -> impl Strategy<Value = Value> {
 }
 
 fn hellos() -> impl Strategy<Value = Hello> {
-    (any::<u32>(), prop::option::of(".*"), prop::option::of(".*"), any::<bool>()).prop_map(
-        |(rate_hz, ticket, client, greeting)| Hello {
+    let modes = prop::sample::select(&[Mode::Open, Mode::PushToTalk, Mode::HalfDuplex]);
+    (any::<u32>(), prop::option::of(".*"), prop::option::of(".*"), any::<bool>(), modes).prop_map(
+        |(rate_hz, ticket, client, greeting, mode)| Hello {
             audio: Uplink { rate_hz, codec: CodecName::Pcm },
             ticket,
             client,
             greeting,
+            mode,
         },
     )
 }
@@ -232,6 +234,10 @@ fn errors_name_what_was_expected_and_what_was_found() {
             json!({"type": "hello", "audio": {"rate_hz": 16000, "codec": "mp3"}}),
             ["`codec`", "expected pcm; found `mp3`"],
         ),
+        (
+            json!({"type": "hello", "audio": {"rate_hz": 16000}, "mode": "ptt"}),
+            ["`mode`", "open, push_to_talk or half_duplex; found `ptt`"],
+        ),
         (json!({"type": "tool_result", "id": "a"}), ["`result`", "object"]),
         (json!({"type": "tool_result", "id": "a", "result": 5}), ["`result`", "object; found `5`"]),
         (json!({"type": "heard", "epoch": 1.5, "samples": 0}), ["`epoch`", "1.5"]),
@@ -333,11 +339,24 @@ fn codes_have_one_name_and_a_close_code_that_may_be_sent() {
 
 #[test]
 fn what_may_be_left_out_may_be_null_and_the_first_of_a_name_counts() {
-    let hello = r#"{"type":"hello","audio":{"rate_hz":16000,"codec":null},"ticket":null,"client":null,"greeting":null}"#;
+    let hello = r#"{"type":"hello","audio":{"rate_hz":16000,"codec":null},"ticket":null,"client":null,"greeting":null,"mode":null}"#;
     let least = r#"{"type":"hello","audio":{"rate_hz":16000}}"#;
     assert_eq!(FromClient::decode(hello), FromClient::decode(least));
     let twice = r#"{"type":"ping","id":1,"id":2,"type":"bye"}"#;
     assert_eq!(FromClient::decode(twice), Ok(FromClient::Ping { id: 1 }));
+}
+
+#[test]
+fn a_mode_is_said_only_where_it_is_not_the_usual_one() {
+    for mode in [Mode::Open, Mode::PushToTalk, Mode::HalfDuplex] {
+        assert_eq!(serde_json::to_value(mode).unwrap(), json!(mode.name()));
+        assert_eq!(Mode::named(mode.name()), Some(mode));
+        let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
+        let hello = Hello { audio, ticket: None, client: None, greeting: true, mode };
+        let said: Value = serde_json::from_str(&FromClient::Hello(hello).encode()).unwrap();
+        assert_eq!(said.get("mode"), (mode != Mode::Open).then(|| json!(mode.name())).as_ref());
+    }
+    assert_eq!(Mode::named("Open"), None);
 }
 
 #[test]
