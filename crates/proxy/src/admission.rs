@@ -107,7 +107,7 @@ pub(crate) fn is_loopback_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vivavoce_wire::message::{CodecName, Uplink};
+    use vivavoce_wire::message::{CodecName, Mode, Uplink};
 
     #[test]
     fn lets_in_this_machine_and_nobody_else() {
@@ -162,6 +162,6 @@ mod tests {
 
     fn hello() -> Hello {
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
-        Hello { audio, ticket: None, client: None, greeting: true }
+        Hello { audio, ticket: None, client: None, greeting: true, mode: Mode::Open }
     }
 }

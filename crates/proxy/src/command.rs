@@ -57,6 +57,10 @@ pub enum Command {
         /// What opens it, where it wants something.
         #[arg(long)]
         ticket: Option<String>,
+        /// How the two sides share the line: open, push_to_talk (the button is down while a file is said) or
+        /// half_duplex.
+        #[arg(long, value_name = "MODE", default_value = "open", value_parser = mode)]
+        mode: Mode,
         /// Where to write the answers, as a WAV of 24 kHz.
         #[arg(short, long, value_name = "REPLY.wav")]
         output: Option<PathBuf>,
@@ -70,4 +74,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    Mode::named(name).ok_or_else(|| "expected open, push_to_talk or half_duplex".to_owned())
 }

@@ -47,8 +47,8 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
                     Err(error) => fail(&error, ExitCode::FAILURE),
                 }
             }
-            Command::Talk { files, url, ticket, output, json } => {
-                talk(&Talk { files, url, ticket, output, environment }, json, bell).await
+            Command::Talk { files, url, ticket, mode, output, json } => {
+                talk(&Talk { files, url, ticket, mode, output, environment }, json, bell).await
             }
             Command::Check { config } => check(config.as_deref(), &environment),
         }

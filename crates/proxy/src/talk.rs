@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use vivavoce_session::client::{ClientEvent, Who};
 use vivavoce_session::{Client, ClientConfig, ClientInput, ClientOutput, Moment};
+use vivavoce_wire::message::Mode;
 use vivavoce_wire::{AudioFrame, FromProxy, MODEL_RATE_HZ, SUBPROTOCOL};
 use wav::{Speech, WavError};
 
@@ -36,6 +37,8 @@ pub struct Talk {
     pub url: String,
     /// What opens it, where it wants something.
     pub ticket: Option<String>,
+    /// How the two sides share the line.
+    pub mode: Mode,
     /// Where the answers go.
     pub output: Option<PathBuf>,
     /// Whose certificates are trusted.
@@ -140,6 +143,7 @@ impl Talk {
             client: Some(concat!("vivavoce talk ", env!("CARGO_PKG_VERSION")).to_owned()),
             uplink_rate_hz: rate_hz,
             greeting: false,
+            mode: self.mode,
             early_audio: EARLY_AUDIO,
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: u64::from(std::process::id()),
@@ -210,9 +214,11 @@ impl<'p> Conversation<'p> {
         self.progress.line(&format!("saying {file} ({:.1} s at {} Hz)", speech.seconds(), speech.rate_hz));
         self.tally = Tally::default();
         self.microphone.speech = speech.samples.into();
+        self.handle(ClientInput::Press(true));
         while !self.microphone.speech.is_empty() {
             self.step().await?;
         }
+        self.handle(ClientInput::Press(false));
         self.tally.spoken(Instant::now());
         Ok(())
     }

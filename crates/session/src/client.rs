@@ -2,8 +2,8 @@
 //!
 //! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
 //! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them),
-//! `pulse` (whether the sound keeps time), `captions` with `transcript` (which words were heard), and `closing` (what
-//! the end of a socket means).
+//! `pulse` (whether the sound keeps time), `captions` with `transcript` (which words were heard), `talk` (who may be
+//! heard when), and `closing` (what the end of a socket means).
 
 mod barge_in;
 mod captions;
@@ -12,6 +12,7 @@ mod ear;
 mod exchange;
 mod microphone;
 mod pulse;
+mod talk;
 mod transcript;
 mod turns;
 
@@ -22,15 +23,16 @@ use captions::Captions;
 use closing::Closing;
 use core::time::Duration;
 use ear::Ear;
-use microphone::Microphone;
+use microphone::{Microphone, Said};
 use pulse::Pulse;
 use std::collections::VecDeque;
+use talk::Talk;
 use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
 use vivavoce_dsp::jitter::Jitter;
 pub use vivavoce_dsp::player::Thresholds;
 use vivavoce_wire::audio::{AudioFrame, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, TurnState, Uplink};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, TurnState, Uplink};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 pub use exchange::{
@@ -49,6 +51,7 @@ pub struct Client {
     /// The state that the page was told last.
     shown: ClientState,
     microphone: Microphone,
+    talk: Talk,
     turns: Turns,
     ear: Ear,
     interruption: Interruption,
@@ -113,6 +116,7 @@ impl Client {
             phase: Phase::Idle,
             shown: ClientState::Idle,
             microphone: Microphone::new(config.uplink_rate_hz, kept_samples as u64),
+            talk: Talk::new(config.mode, config.uplink_rate_hz),
             turns: Turns::default(),
             ear: Ear::default(),
             interruption: Interruption::new(config.barge_in),
@@ -150,10 +154,12 @@ impl Client {
             ClientInput::SocketClosed { code, reason: _ } => self.socket_closed(code, now),
             ClientInput::Microphone(pcm) => {
                 self.pulse.recorded();
-                self.microphone_frame(&pcm);
+                self.microphone_frame(&pcm, now);
             }
             ClientInput::MicrophoneEnd => self.microphone_end(),
             ClientInput::Mute(muted) => self.mute(muted, now),
+            ClientInput::Press(pressed) => self.press(pressed, now),
+            ClientInput::Interrupt => self.interrupt(now),
             ClientInput::Text(text) => self.text(text),
             ClientInput::Speech(speaks) => self.speech(speaks, now),
             ClientInput::NewPlayer => self.pulse.start(now),
@@ -188,22 +194,47 @@ impl Client {
         self.queue.push_back(ClientOutput::Open { url: self.config.url.clone() });
     }
 
-    fn microphone_frame(&mut self, pcm: &Bytes) {
-        for piece in self.microphone.take(pcm) {
+    fn microphone_frame(&mut self, pcm: &Bytes, now: Moment) {
+        self.talk.take(self.microphone.take(pcm), now);
+        self.pass_on();
+    }
+
+    /// Sends or keeps what the mode lets through.
+    fn pass_on(&mut self) {
+        while let Some(said) = self.talk.next() {
             match self.phase {
-                Phase::Open { .. } => self.send_audio(piece),
-                Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.keep(piece),
+                Phase::Open { .. } => self.send_said(said),
+                Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.keep(said),
                 Phase::Leaving { .. } | Phase::Over => {}
             }
         }
     }
 
-    fn send_audio(&mut self, piece: microphone::Piece) {
+    fn send_said(&mut self, said: Said) {
+        let piece = match said {
+            Said::Sound(piece) => piece,
+            Said::Mark(speaking) => return self.send(&FromClient::Activity { speaking }),
+        };
         let epoch = self.turns.on_the_wire(self.ear.epoch());
         self.queue.push_back(ClientOutput::SendBinary(self.microphone.frame(piece, epoch)));
     }
 
+    fn press(&mut self, pressed: bool, now: Moment) {
+        // What is pressed while the microphone is off would say nothing.
+        if self.talk.press(pressed && !self.microphone.is_muted(), now) {
+            self.interrupt(now);
+        }
+        self.pass_on();
+    }
+
+    /// Silences all that plays, as if the service had heard the person speak over it.
+    fn interrupt(&mut self, now: Moment) {
+        self.commit(self.turns.newest(), now);
+    }
+
     fn microphone_end(&mut self) {
+        self.talk.stop();
+        self.pass_on();
         match self.phase {
             Phase::Open { .. } => self.send(&FromClient::AudioEnd),
             Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.end(),
@@ -215,6 +246,8 @@ impl Client {
         if !self.microphone.mute(muted, now) {
             return;
         }
+        self.talk.stop();
+        self.pass_on();
         if matches!(self.phase, Phase::Open { .. }) {
             self.send(&FromClient::Mute { muted });
         }
@@ -248,6 +281,8 @@ impl Client {
     fn hang_up(&mut self, now: Moment) {
         self.pulse.stop();
         self.flush_all();
+        self.talk.stop();
+        self.pass_on();
         match self.phase {
             Phase::Open { .. } => {
                 self.report_heard(now);
@@ -268,6 +303,7 @@ impl Client {
     fn player(&mut self, report: PlayerReport, now: Moment) {
         self.pulse.played(&report, now);
         self.ear.take(report, now);
+        self.talk.hear(report, now);
         self.advance_captions();
     }
 
@@ -279,7 +315,8 @@ impl Client {
     // ---- What the person's voice does to the model's.
 
     fn speech(&mut self, speaks: bool, now: Moment) {
-        let speaks = speaks && !self.microphone.is_muted();
+        // In the other modes the service does not hear the person now.
+        let speaks = speaks && self.config.mode == Mode::Open && !self.microphone.is_muted();
         let verdict = self.interruption.speech(speaks, self.ear.sounds(), self.turns.newest(), now);
         self.judge(verdict, now);
     }
@@ -294,9 +331,9 @@ impl Client {
 
     /// The person means it: the turn falls silent, and the proxy need not send what is left of it.
     fn commit(&mut self, epoch: u32, now: Moment) {
-        self.silence(epoch, now);
+        let is_new = self.silence(epoch, now);
         let epoch = self.turns.on_the_wire(epoch);
-        if epoch > 0 && matches!(self.phase, Phase::Open { .. }) {
+        if is_new && epoch > 0 && matches!(self.phase, Phase::Open { .. }) {
             self.send(&FromClient::Silenced { epoch });
         }
     }
@@ -347,14 +384,15 @@ impl Client {
             ticket: self.config.ticket.clone(),
             client: self.config.client.clone(),
             greeting: self.config.greeting && self.call.is_none(),
+            mode: self.talk.mode(),
         }
     }
 
     /// Sends what waited for a socket: sound, then its end or the mute, then text.
     fn send_kept(&mut self) {
         self.microphone.restart();
-        while let Some(piece) = self.microphone.kept() {
-            self.send_audio(piece);
+        while let Some(said) = self.microphone.kept() {
+            self.send_said(said);
         }
         if self.microphone.take_end() {
             self.send(&FromClient::AudioEnd);
@@ -431,14 +469,22 @@ impl Client {
         match state {
             TurnState::Started => self.turn_started(epoch, now),
             TurnState::Generated => self.turn_ended(epoch, false),
-            TurnState::Interrupted => self.silence(epoch, now),
+            TurnState::Interrupted => {
+                self.silence(epoch, now);
+            }
             TurnState::Complete => self.turn_ended(epoch, true),
         }
     }
 
     fn turn_started(&mut self, epoch: u32, now: Moment) {
-        if self.turns.start(epoch) {
-            self.started_at = now;
+        if !self.turns.start(epoch) {
+            return;
+        }
+        self.started_at = now;
+        if self.talk.is_pressed() {
+            // The service answers a turn when it is over, so this one answers something older.
+            self.interrupt(now);
+        } else {
             self.captions.model_begins(epoch, now, &mut self.queue);
         }
     }
@@ -470,14 +516,15 @@ impl Client {
         self.judge(verdict, now);
     }
 
-    /// A turn and all before it fall silent, and what was not heard of them is not shown as said.
-    fn silence(&mut self, epoch: u32, now: Moment) {
+    /// A turn and all before it fall silent, and what was not heard of them is not shown as said. False if they had.
+    fn silence(&mut self, epoch: u32, now: Moment) -> bool {
         if !self.turns.kill(epoch) {
-            return;
+            return false;
         }
         self.interruption.silenced(epoch);
         self.flush(epoch);
         self.captions.cut(epoch, |epoch| self.ear.heard(epoch, now), &mut self.queue);
+        true
     }
 
     fn socket_binary(&mut self, bytes: &Bytes, now: Moment) {
@@ -550,6 +597,9 @@ impl Client {
         }
         self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
         self.advance_captions();
+        if matches!(self.phase, Phase::Open { .. }) && self.talk.lose() {
+            self.microphone.keep(Said::Mark(true));
+        }
         if let Phase::Open { ready_at: Some(at), .. } = self.phase
             && now.since(at) >= STEADY
         {
@@ -599,6 +649,8 @@ impl Client {
         self.captions.tick(now, &mut self.queue);
         let verdict = self.interruption.tick(self.is_alone(), now);
         self.judge(verdict, now);
+        self.talk.tick(now);
+        self.pass_on();
         match self.phase {
             Phase::Opening { give_up_at } if now >= give_up_at => {
                 self.close_socket(GAVE_UP, "not opened in time");
@@ -661,7 +713,10 @@ impl Client {
             Phase::Over => return None,
         };
         let interruption = self.interruption.due_at(self.is_alone());
-        [phase, self.captions.due_at(), self.pulse.due_at(), interruption].into_iter().flatten().min()
+        [phase, self.captions.due_at(), self.pulse.due_at(), self.talk.due_at(), interruption]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     // ---- Words.

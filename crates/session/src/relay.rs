@@ -1,8 +1,9 @@
 //! The proxy's half of a call.
 //!
-//! [`Relay`] decides; what it takes in and wants done is in `exchange`; its organs are `early` (what the phone sent before anyone listened), `turns` (the model's
-//! turns as the phone is told of them), `credit` (how much of them it is sent ahead of what it has heard), `ledger`
-//! (function calls), `echo` (what was typed is not heard), and `verdict` (what the end of the service's socket means).
+//! [`Relay`] decides; what it takes in and wants done is in `exchange`; its organs are `early` (what the phone sent
+//! before anyone listened, and while that is caught up with), `turns` (the model's turns as the phone is told of them),
+//! `credit` (how much of them it is sent ahead of what it has heard), `ledger` (function calls), `echo` (what was typed
+//! is not heard), and `verdict` (what the end of the service's socket means).
 
 mod credit;
 mod early;
@@ -24,7 +25,7 @@ use std::collections::VecDeque;
 use turns::{Turns, Word};
 use vivavoce_gemini::{ClientMessage, ServerContent, ServerMessage, Transcription};
 use vivavoce_wire::audio::{AudioFrame, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, ToolState};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolState};
 use vivavoce_wire::trouble::{Code, Trouble};
 use vivavoce_wire::{MODEL_RATE_HZ, UPLINK_RATES_HZ};
 
@@ -56,8 +57,10 @@ pub struct Relay {
     handle: Option<String>,
     /// When the service will end the connection, if it said so.
     service_leaves_at: Option<Moment>,
-    /// What the phone's own ear said last.
+    /// What the phone's own ear, or the person's button, said last.
     phone_hears_speech: bool,
+    /// What the service was told of it, where the client marks speech.
+    is_marked: bool,
     /// When the phone last said anything, and the pings since.
     quiet_since: Moment,
     pings: u32,
@@ -110,6 +113,7 @@ impl Relay {
             handle: None,
             service_leaves_at: None,
             phone_hears_speech: false,
+            is_marked: false,
             quiet_since: Moment::default(),
             pings: 0,
             ping_id: 0,
@@ -216,6 +220,9 @@ impl Relay {
         self.rate_hz = rate_hz;
         self.greeting = hello.greeting;
         self.early = Early::for_rate(rate_hz);
+        if hello.mode == Mode::PushToTalk {
+            service::leave_turns_to_the_client(&mut self.config.setup);
+        }
         self.phase = Phase::Admitting { by: now + self.config.setup_deadline };
         self.queue.push_back(RelayOutput::Admit(Box::new(hello)));
     }
@@ -241,7 +248,7 @@ impl Relay {
         if text.trim().is_empty() {
             return;
         }
-        if self.phase == Phase::Talking {
+        if self.passes() {
             self.send_text(text, now);
         } else if !self.early.keep_text(text) {
             let message = "Too much text before the call is ready: wait for ready.";
@@ -262,7 +269,19 @@ impl Relay {
             return;
         }
         self.phone_hears_speech = speaking;
-        if self.phase == Phase::Talking && self.client_marks_speech() {
+        if !self.client_marks_speech() {
+            return;
+        }
+        if self.passes() {
+            self.mark(speaking);
+        } else {
+            self.early.keep_mark(speaking);
+        }
+    }
+
+    fn mark(&mut self, speaking: bool) {
+        if self.is_marked != speaking {
+            self.is_marked = speaking;
             self.send_service(service::activity(speaking));
         }
     }
@@ -278,6 +297,11 @@ impl Relay {
         self.silence(epoch);
     }
 
+    /// Whether what the phone says goes to the service at once: it listens, and nothing older waits.
+    fn passes(&self) -> bool {
+        self.phase == Phase::Talking && self.early.is_empty()
+    }
+
     fn client_marks_speech(&self) -> bool {
         let listening = self.config.setup.realtime_input_config.as_ref();
         let detection = listening.and_then(|listening| listening.automatic_activity_detection.as_ref());
@@ -285,7 +309,9 @@ impl Relay {
     }
 
     fn phone_audio_ends(&mut self) {
-        if self.phase == Phase::Talking {
+        if self.client_marks_speech() {
+            self.phone_marks(false);
+        } else if self.passes() {
             self.end_stream();
         } else {
             self.early.keep_end();
@@ -321,7 +347,7 @@ impl Relay {
         if self.muted || pcm.is_empty() {
             return;
         }
-        if self.phase == Phase::Talking {
+        if self.passes() {
             self.send_audio(pcm);
         } else {
             self.early.keep_audio(pcm);
@@ -380,23 +406,12 @@ impl Relay {
         self.tools(message);
     }
 
-    /// The service listens: first what the phone said meanwhile, then the word that it does.
+    /// The service listens, and is told what the phone said meanwhile.
     fn begin_to_talk(&mut self, now: Moment) {
         self.phase = Phase::Talking;
-        if self.phone_hears_speech && self.client_marks_speech() {
-            self.send_service(service::activity(true));
-        }
-        let mut greets = self.greeting;
-        for kept in self.early.take() {
-            match kept {
-                Kept::Audio(pcm) => self.send_audio(pcm),
-                Kept::End => self.end_stream(),
-                Kept::Text(text) => {
-                    greets = false;
-                    self.send_text(text, now);
-                }
-            }
-        }
+        let greets = self.greeting && !self.early.has_text();
+        self.early.begin(now);
+        self.catch_up(now);
         self.say(FromProxy::Ready(Ready {
             call: self.config.call.clone(),
             upstream: self.config.upstream,
@@ -406,6 +421,18 @@ impl Relay {
         }));
         if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
             self.send_text(greeting, now);
+        }
+    }
+
+    /// Passes on what waits and may go.
+    fn catch_up(&mut self, now: Moment) {
+        while let Some(kept) = self.early.next(now) {
+            match kept {
+                Kept::Audio(pcm) => self.send_audio(pcm),
+                Kept::End => self.end_stream(),
+                Kept::Text(text) => self.send_text(text, now),
+                Kept::Mark(speaking) => self.mark(speaking),
+            }
         }
     }
 
@@ -548,13 +575,17 @@ impl Relay {
             }
             Phase::Opening { by } if now >= by => self.fail(verdict::never_opened()),
             Phase::SettingUp { by } if now >= by => self.fail(verdict::never_ready()),
-            Phase::Talking if now >= self.next_sign_at() => self.ask_for_a_sign(now),
+            Phase::Talking => {
+                self.catch_up(now);
+                if now >= self.next_sign_at() {
+                    self.ask_for_a_sign(now);
+                }
+            }
             Phase::Fresh
             | Phase::Hello { .. }
             | Phase::Admitting { .. }
             | Phase::Opening { .. }
             | Phase::SettingUp { .. }
-            | Phase::Talking
             | Phase::Over => {}
         }
     }
@@ -588,7 +619,10 @@ impl Relay {
             | Phase::Admitting { by }
             | Phase::Opening { by }
             | Phase::SettingUp { by } => Some(by),
-            Phase::Talking => [Some(self.next_sign_at()), self.credit.due_at()].into_iter().flatten().min(),
+            Phase::Talking => [Some(self.next_sign_at()), self.credit.due_at(), self.early.due_at()]
+                .into_iter()
+                .flatten()
+                .min(),
         }
     }
 
@@ -619,10 +653,8 @@ impl Relay {
     /// Closes the user's turn. The stream's end alone closes none on some models, so what silence is owed goes first;
     /// the service counts it in samples, not on a clock, and so it is sent at once.
     fn end_stream(&mut self) {
-        if self.client_marks_speech() {
-            return self.phone_marks(false);
-        }
-        if !core::mem::take(&mut self.is_streaming) {
+        self.mark(false);
+        if self.client_marks_speech() || !core::mem::take(&mut self.is_streaming) {
             return;
         }
         let piece = Bytes::from(vec![0; self.rate_hz as usize / 10 * 2]);

@@ -3,7 +3,8 @@
 
 use crate::json::{self, Json};
 use crate::message::{
-    CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
+    CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, ToolState, TurnState, Uplink,
+    Upstream,
 };
 use crate::trouble::{Code, Trouble};
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use core::time::Duration;
 use serde::Serialize;
 use vivavoce_dsp::player::{Thresholds, Yielding};
-use vivavoce_wire::message::{ToolState, Upstream};
+use vivavoce_wire::message::{Mode, ToolState, Upstream};
 
 /// What a client must know before it starts.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct ClientConfig {
     pub uplink_rate_hz: u32,
     /// Whether the model may be nudged to speak first.
     pub greeting: bool,
+    /// How the two sides share the line.
+    pub mode: Mode,
     /// How much microphone audio is kept while there is nobody to send it to; older audio is dropped.
     pub early_audio: Duration,
     /// What the model's voice does when the person speaks over it.
@@ -81,6 +83,10 @@ pub enum ClientInput {
     MicrophoneEnd,
     /// The person switched the microphone off or on.
     Mute(bool),
+    /// In push-to-talk: the person holds the button (`true`) or lets it go. A press silences the model.
+    Press(bool),
+    /// The person silences the model, by hand.
+    Interrupt,
     /// The person typed.
     Text(String),
     /// The local detector hears the person begin to speak, or stop.

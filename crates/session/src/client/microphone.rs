@@ -14,7 +14,7 @@ pub(super) struct Microphone {
     /// Number of the next frame of this connection.
     sequence: u32,
     muted: Option<MutedSince>,
-    kept: VecDeque<Piece>,
+    kept: VecDeque<Said>,
     kept_samples: u64,
     most_kept_samples: u64,
     dropped_samples: u64,
@@ -27,6 +27,13 @@ pub(super) struct Microphone {
 pub(super) struct Piece {
     position: u64,
     pcm: Bytes,
+}
+
+/// What is said of the person: their sound, and in push-to-talk where they begin and stop.
+#[derive(Clone, Debug)]
+pub(super) enum Said {
+    Sound(Piece),
+    Mark(bool),
 }
 
 /// When and where the microphone was switched off.
@@ -76,23 +83,32 @@ impl Microphone {
         AudioFrame { kind: Kind::Microphone, codec: Codec::Pcm, epoch, sequence, position, payload }.encode()
     }
 
-    /// Keeps a piece for a connection to come; the oldest give way.
-    pub(super) fn keep(&mut self, piece: Piece) {
+    /// Keeps something for a connection to come; the oldest sound gives way.
+    pub(super) fn keep(&mut self, said: Said) {
         self.ended = false;
-        self.kept_samples += piece.samples();
-        self.kept.push_back(piece);
-        while self.kept_samples > self.most_kept_samples {
+        self.kept_samples += said.samples();
+        self.kept.push_back(said);
+        while self.kept_samples > self.most_kept_samples || self.kept.len() > MOST_KEPT {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.kept_samples -= oldest.samples();
             self.dropped_samples += oldest.samples();
+            // A mark lasts as long as there is sound behind it.
+            if let (Said::Mark(true), Some(Said::Sound(next))) = (&oldest, self.kept.front()) {
+                self.kept_samples -= next.samples();
+                self.dropped_samples += next.samples();
+                self.kept[0] = oldest;
+            }
+        }
+        if let Some(Said::Mark(false)) = self.kept.front() {
+            self.kept.pop_front();
         }
     }
 
-    /// The oldest piece kept.
-    pub(super) fn kept(&mut self) -> Option<Piece> {
-        let piece = self.kept.pop_front()?;
-        self.kept_samples -= piece.samples();
-        Some(piece)
+    /// The oldest that was kept.
+    pub(super) fn kept(&mut self) -> Option<Said> {
+        let said = self.kept.pop_front()?;
+        self.kept_samples -= said.samples();
+        Some(said)
     }
 
     /// A new connection counts its frames from 0.
@@ -141,10 +157,33 @@ impl Microphone {
 }
 
 impl Piece {
-    fn samples(&self) -> u64 {
+    pub(super) fn samples(&self) -> u64 {
         self.pcm.len() as u64 / 2
     }
+
+    /// The mean of its samples' squares.
+    pub(super) fn power(&self) -> u64 {
+        let square = |pair: &[u8]| i64::from(i16::from_le_bytes([pair[0], pair[1]])).pow(2) as u64;
+        self.pcm.chunks_exact(2).map(square).sum::<u64>() / self.samples().max(1)
+    }
+
+    /// As much silence in its place.
+    pub(super) fn silenced(self) -> Self {
+        Self { pcm: vec![0; self.pcm.len()].into(), ..self }
+    }
 }
+
+impl Said {
+    fn samples(&self) -> u64 {
+        match self {
+            Self::Sound(piece) => piece.samples(),
+            Self::Mark(_) => 0,
+        }
+    }
+}
+
+/// Half a minute in frames of 10 ms, and some marks.
+const MOST_KEPT: usize = 4_096;
 
 /// Half a second at 16 kHz: below any sane frame limit, and whole samples.
 const MOST_BYTES: usize = 16_000;
@@ -167,11 +206,31 @@ mod tests {
         let mut microphone = Microphone::new(16_000, 1_000);
         for _ in 0..4 {
             for piece in microphone.take(&pcm(320)) {
-                microphone.keep(piece);
+                microphone.keep(Said::Sound(piece));
             }
         }
         assert_eq!(microphone.dropped_samples(), 320);
-        assert_eq!(microphone.kept().map(|piece| piece.position), Some(320));
+        let Some(Said::Sound(piece)) = microphone.kept() else { panic!("nothing was kept") };
+        assert_eq!(piece.position, 320);
+    }
+
+    #[test]
+    fn keeps_marks_around_what_is_left_of_the_sound() {
+        let mut microphone = Microphone::new(16_000, 1_000);
+        for _ in 0..3 {
+            microphone.keep(Said::Mark(true));
+            for piece in [microphone.take(&pcm(320)), microphone.take(&pcm(320))].concat() {
+                microphone.keep(Said::Sound(piece));
+            }
+            microphone.keep(Said::Mark(false));
+        }
+        let kept: Vec<Said> = core::iter::from_fn(|| microphone.kept()).collect();
+        let marks: Vec<bool> = kept
+            .iter()
+            .filter_map(|said| if let Said::Mark(begins) = said { Some(*begins) } else { None })
+            .collect();
+        assert_eq!((marks, kept.len()), (vec![true, false, true, false], 7));
+        assert_eq!(microphone.dropped_samples(), 3 * 320);
     }
 
     #[test]

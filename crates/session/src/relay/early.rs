@@ -1,16 +1,20 @@
-//! What a phone said between its hello and the service's readiness, within bounds.
+//! What a phone said before the service listened, and what follows while that is being caught up with.
 
+use crate::Moment;
 use bytes::Bytes;
+use core::time::Duration;
 use std::collections::VecDeque;
 
-/// Sound, its ends and text, in the order in which they came.
+/// Sound, its ends and marks, and text, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Early {
+    rate_hz: u32,
     items: VecDeque<Kept>,
     audio_bytes: usize,
-    most_audio_bytes: usize,
     text_bytes: usize,
     dropped_bytes: u64,
+    /// When the next sound may go; none before the service listens.
+    due_at: Option<Moment>,
 }
 
 /// One thing that was kept.
@@ -22,15 +26,17 @@ pub(super) enum Kept {
     Text(String),
     /// No more sound for the time being.
     End,
+    /// The phone marks where speech begins or ends.
+    Mark(bool),
 }
 
 impl Early {
     /// Keeps sound of this rate.
     pub(super) fn for_rate(rate_hz: u32) -> Self {
-        Self { most_audio_bytes: rate_hz as usize * 2 * MOST_SECONDS, ..Self::default() }
+        Self { rate_hz, ..Self::default() }
     }
 
-    /// Keeps sound; the oldest gives way.
+    /// Keeps sound; before the service listens, the oldest gives way.
     pub(super) fn keep_audio(&mut self, pcm: Bytes) {
         self.audio_bytes += pcm.len();
         self.items.push_back(Kept::Audio(pcm));
@@ -42,27 +48,74 @@ impl Early {
         if self.items.back() == Some(&Kept::End) {
             return;
         }
-        if self.items.iter().filter(|kept| **kept == Kept::End).count() >= MOST_ENDS {
+        if self.count(&Kept::End) >= MOST_ENDS {
             self.items.iter().position(|kept| *kept == Kept::End).map(|oldest| self.items.remove(oldest));
         }
         self.items.push_back(Kept::End);
         self.trim();
     }
 
+    /// Keeps a mark, which begins or ends in turn; of too many activities, the oldest two become one.
+    pub(super) fn keep_mark(&mut self, speaking: bool) {
+        if speaking && self.count(&Kept::Mark(true)) >= MOST_ENDS {
+            let end = self.items.iter().position(|kept| *kept == Kept::Mark(false)).unwrap_or_default();
+            let is_next = |kept: &Kept| *kept == Kept::Mark(true);
+            if let Some(next) = self.items.range(end..).position(is_next) {
+                self.items.remove(end + next);
+                self.items.remove(end);
+            }
+        }
+        self.items.push_back(Kept::Mark(speaking));
+    }
+
     /// Keeps text; says whether there was room.
     pub(super) fn keep_text(&mut self, text: String) -> bool {
-        self.text_bytes += text.len() + TEXT_OVERHEAD_BYTES;
-        if self.text_bytes > MOST_TEXT_BYTES {
+        let text_bytes = self.text_bytes + text.len() + TEXT_OVERHEAD_BYTES;
+        if text_bytes > MOST_TEXT_BYTES {
             return false;
         }
+        self.text_bytes = text_bytes;
         self.items.push_back(Kept::Text(text));
         true
     }
 
-    /// All that was kept, oldest first.
-    pub(super) fn take(&mut self) -> VecDeque<Kept> {
-        self.audio_bytes = 0;
-        core::mem::take(&mut self.items)
+    /// The service listens: what was kept may go.
+    pub(super) fn begin(&mut self, now: Moment) {
+        self.due_at = Some(now);
+    }
+
+    /// What may go by `now`, oldest first. Sound goes at twice the pace of speech, and at once where more waits than is
+    /// kept.
+    pub(super) fn next(&mut self, now: Moment) -> Option<Kept> {
+        let due_at = self.due_at?;
+        if matches!(self.items.front()?, Kept::Audio(_)) && now < due_at && !self.is_overfull() {
+            return None;
+        }
+        let kept = self.items.pop_front()?;
+        match &kept {
+            Kept::Audio(pcm) => {
+                self.audio_bytes -= pcm.len();
+                self.due_at = Some(due_at + self.length(pcm) / PACE);
+            }
+            Kept::Text(text) => self.text_bytes -= text.len() + TEXT_OVERHEAD_BYTES,
+            Kept::End | Kept::Mark(_) => {}
+        }
+        Some(kept)
+    }
+
+    /// Whether everything that was kept is gone, so that what comes need not wait.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether something typed waits.
+    pub(super) const fn has_text(&self) -> bool {
+        self.text_bytes > 0
+    }
+
+    /// When the next sound may go, if one waits and the service listens.
+    pub(super) fn due_at(&self) -> Option<Moment> {
+        self.due_at.filter(|_| !self.items.is_empty())
     }
 
     /// Bytes of sound that gave way.
@@ -70,9 +123,21 @@ impl Early {
         self.dropped_bytes
     }
 
+    fn length(&self, pcm: &Bytes) -> Duration {
+        Duration::from_secs(pcm.len() as u64 / 2) / self.rate_hz.max(1)
+    }
+
+    fn count(&self, what: &Kept) -> usize {
+        self.items.iter().filter(|kept| *kept == what).count()
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.audio_bytes > self.rate_hz as usize * 2 * MOST_SECONDS || self.items.len() > MOST_ITEMS
+    }
+
     fn trim(&mut self) {
-        while self.audio_bytes > self.most_audio_bytes || self.items.len() > MOST_ITEMS {
-            let oldest = self.items.iter().position(|kept| !matches!(kept, Kept::Text(_)));
+        while self.due_at.is_none() && self.is_overfull() {
+            let oldest = self.items.iter().position(|kept| matches!(kept, Kept::Audio(_) | Kept::End));
             let Some(Some(kept)) = oldest.map(|at| self.items.remove(at)) else { return };
             if let Kept::Audio(pcm) = kept {
                 self.audio_bytes -= pcm.len();
@@ -92,10 +157,20 @@ const MOST_ENDS: usize = 16;
 const MOST_TEXT_BYTES: usize = 64 * 1024;
 /// Makes short texts count for the room that they take.
 const TEXT_OVERHEAD_BYTES: usize = 64;
+/// Times the pace of speech: the service wants real time, and whoever waits for an answer less.
+const PACE: u32 = 2;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment::after_origin(Duration::from_millis(ms))
+    }
+
+    fn all(early: &mut Early, now: Moment) -> Vec<Kept> {
+        core::iter::from_fn(|| early.next(now)).collect()
+    }
 
     #[test]
     fn drops_the_oldest_sound_and_counts_it() {
@@ -106,7 +181,9 @@ mod tests {
             early.keep_audio(second.clone());
         }
         assert_eq!(early.dropped_bytes(), 16_000);
-        let items = early.take();
+        assert_eq!(all(&mut early, at(0)), []);
+        early.begin(at(0));
+        let items = all(&mut early, at(60_000));
         assert_eq!(items.len(), 31);
         assert_eq!(items[0], Kept::Text("Hello?".into()));
     }
@@ -119,8 +196,52 @@ mod tests {
             early.keep_end();
         }
         assert!(early.items.len() <= MOST_ITEMS);
-        assert_eq!(early.items.iter().filter(|kept| **kept == Kept::End).count(), MOST_ENDS);
+        assert_eq!(early.count(&Kept::End), MOST_ENDS);
         let texts = (0..10_000).take_while(|_| early.keep_text("a".into())).count();
         assert!(texts < 1_100, "{texts}");
+    }
+
+    #[test]
+    fn goes_at_twice_the_pace_of_speech() {
+        let mut early = Early::for_rate(16_000);
+        for _ in 0..50 {
+            early.keep_audio(Bytes::from(vec![1; 640]));
+        }
+        early.keep_end();
+        early.begin(at(1_000));
+        let mut gone = 0;
+        for ms in 1_000..1_490 {
+            gone += all(&mut early, at(ms)).len();
+            assert_eq!(gone as u64, (ms - 1_000) / 10 + 1, "{ms}");
+        }
+        assert_eq!(all(&mut early, at(1_490)).last(), Some(&Kept::End));
+        assert_eq!(early.due_at(), None);
+    }
+
+    #[test]
+    fn drops_nothing_once_the_service_listens() {
+        let mut early = Early::for_rate(8_000);
+        early.begin(at(0));
+        for _ in 0..40 {
+            early.keep_audio(Bytes::from(vec![0; 16_000]));
+        }
+        assert_eq!(all(&mut early, at(0)).len(), 10);
+        assert_eq!(early.dropped_bytes(), 0);
+    }
+
+    #[test]
+    fn marks_stay_in_pairs_however_many_there_are() {
+        let mut early = Early::for_rate(16_000);
+        for _ in 0..1_000 {
+            early.keep_mark(true);
+            early.keep_audio(Bytes::from(vec![0; 32_000]));
+            early.keep_mark(false);
+        }
+        early.begin(at(0));
+        let marks: Vec<bool> = all(&mut early, at(60_000))
+            .into_iter()
+            .filter_map(|kept| if let Kept::Mark(speaking) = kept { Some(speaking) } else { None })
+            .collect();
+        assert_eq!(marks, [true, false].repeat(MOST_ENDS));
     }
 }

@@ -4,8 +4,8 @@ use super::ledger::Call;
 use bytes::Bytes;
 use serde_json::Value;
 use vivavoce_gemini::{
-    ActivityType, ClientMessage, Content, FunctionResponse, Object, RealtimeInput, ServerContent,
-    ServerMessage, ToolResponse, VadSignalType,
+    ActivityType, AutomaticActivityDetection, ClientMessage, Content, FunctionResponse, Object,
+    RealtimeInput, ServerContent, ServerMessage, Setup, ToolResponse, VadSignalType,
 };
 
 /// Something typed, live.
@@ -21,6 +21,13 @@ pub(super) fn stream_end() -> ClientMessage {
 /// Speech begins or ends, where the client marks it.
 pub(super) fn activity(speaking: bool) -> ClientMessage {
     if speaking { RealtimeInput::activity_start() } else { RealtimeInput::activity_end() }.into()
+}
+
+/// Switches the service's own detector off, with all that tunes it.
+pub(super) fn leave_turns_to_the_client(setup: &mut Setup) {
+    let listening = setup.realtime_input_config.get_or_insert_default();
+    listening.automatic_activity_detection =
+        Some(AutomaticActivityDetection { disabled: true, ..AutomaticActivityDetection::default() });
 }
 
 /// The answers to calls of functions that there are not.

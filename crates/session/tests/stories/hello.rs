@@ -121,6 +121,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
         client: None,
         uplink_rate_hz: 16_000,
         greeting: false,
+        mode: vivavoce_wire::message::Mode::Open,
         early_audio: Duration::from_secs(1),
         barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 1,

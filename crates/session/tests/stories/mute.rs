@@ -128,7 +128,7 @@ fn silence_that_was_sent_is_not_sent_again() {
 fn a_crumb_of_sound_is_not_worth_a_second_of_silence() {
     let mut pair = Pair::talking();
     pair.closes_the_microphone();
-    pair.pass(ms(100));
+    pair.pass(ms(1_000));
     let before = pair.service.samples_of(0);
     let frame = AudioFrame {
         kind: vivavoce_wire::Kind::Microphone,

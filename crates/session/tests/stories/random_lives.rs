@@ -11,7 +11,9 @@ use vivavoce_session::{
     RelayOutput,
 };
 use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Ready, ToolState, TurnState, Uplink, Upstream};
+use vivavoce_wire::message::{
+    FromClient, FromProxy, Hello, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
+};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 fn codes() -> impl Strategy<Value = Code> {
@@ -120,6 +122,8 @@ fn client_inputs() -> impl Strategy<Value = ClientInput> {
         1 => junk().prop_map(ClientInput::Microphone),
         1 => Just(ClientInput::MicrophoneEnd),
         2 => any::<bool>().prop_map(ClientInput::Mute),
+        6 => any::<bool>().prop_map(ClientInput::Press),
+        1 => Just(ClientInput::Interrupt),
         2 => ".{0,9}".prop_map(ClientInput::Text),
         6 => reports().prop_map(ClientInput::Player),
         1 => Just(ClientInput::HangUp),
@@ -131,13 +135,18 @@ fn waits() -> impl Strategy<Value = Duration> {
     prop_oneof![4 => 0_u64..50, 2 => 0_u64..3_000, 1 => 0_u64..40_000].prop_map(ms)
 }
 
-fn client() -> Client {
+fn modes() -> impl Strategy<Value = Mode> {
+    prop::sample::select(&[Mode::Open, Mode::PushToTalk, Mode::HalfDuplex])
+}
+
+fn client(mode: Mode) -> Client {
     Client::new(ClientConfig {
         url: "ws://proxy.example/ws".into(),
         ticket: None,
         client: None,
         uplink_rate_hz: 16_000,
         greeting: true,
+        mode,
         early_audio: Duration::from_millis(200),
         barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 3,
@@ -151,6 +160,8 @@ struct ClientWatch {
     flushed: u32,
     /// Whether a hello was sent on the socket that is open.
     said_hello: bool,
+    /// Whether an activity was begun on it and not ended.
+    is_active: bool,
     /// Number of the next frame on it.
     sequence: u32,
 }
@@ -164,7 +175,15 @@ impl ClientWatch {
                 let is_hello = matches!(FromClient::decode(text).unwrap(), FromClient::Hello(_));
                 assert_ne!(is_hello, self.said_hello, "hello is first, and is said once: {text}");
                 self.said_hello = true;
+                if let FromClient::Activity { speaking } = FromClient::decode(text).unwrap() {
+                    assert_ne!(speaking, self.is_active, "marks begin and end in turn");
+                    self.is_active = speaking;
+                }
+                if FromClient::decode(text) == Ok(FromClient::Bye) {
+                    assert!(!self.is_active, "an activity is left open");
+                }
                 if is_hello {
+                    self.is_active = false;
                     self.sequence = 0;
                 }
             }
@@ -259,6 +278,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
             ticket: None,
             client: None,
             greeting: true,
+            mode: Mode::Open,
         })
     };
     prop_oneof![
@@ -400,8 +420,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn of_a_client_drain_and_end_once(steps in prop::collection::vec((client_inputs(), waits()), 0..120)) {
-        let (mut client, mut watch) = (client(), ClientWatch::default());
+    fn of_a_client_drain_and_end_once(
+        steps in prop::collection::vec((client_inputs(), waits()), 0..120),
+        mode in modes(),
+    ) {
+        let (mut client, mut watch) = (client(mode), ClientWatch::default());
         let mut now = Moment::default();
         for (input, wait) in steps {
             now = now + wait;
@@ -418,9 +441,10 @@ proptest! {
 
     #[test]
     fn of_a_client_left_alone_end_or_wait_for_good(
-        steps in prop::collection::vec((client_inputs(), waits()), 0..60)
+        steps in prop::collection::vec((client_inputs(), waits()), 0..60),
+        mode in modes(),
     ) {
-        let (mut client, mut watch) = (client(), ClientWatch::default());
+        let (mut client, mut watch) = (client(mode), ClientWatch::default());
         let mut now = Moment::default();
         for (input, wait) in steps {
             now = now + wait;
@@ -493,7 +517,7 @@ enum Fate {
 
 fn fates() -> impl Strategy<Value = Fate> {
     prop_oneof![
-        8 => (0_u8..6).prop_map(Fate::Person),
+        8 => (0_u8..8).prop_map(Fate::Person),
         24 => service_messages().prop_map(Fate::Service),
         1 => close_codes().prop_map(Fate::ServiceCloses),
         1 => Just(Fate::Cut),
@@ -511,6 +535,8 @@ fn befall(pair: &mut Pair, fate: Fate) {
         Fate::Person(2) => pair.does(ClientInput::MicrophoneEnd),
         Fate::Person(3) => pair.closes_the_microphone(),
         Fate::Person(4) => pair.opens_the_microphone(1),
+        Fate::Person(5) => pair.does(ClientInput::Press(true)),
+        Fate::Person(6) => pair.does(ClientInput::Press(false)),
         Fate::Person(_) => pair.does(ClientInput::Text("Hm?".into())),
         Fate::Service(message) => pair.service_says(&message),
         Fate::ServiceCloses(code) => pair.service_closes(code, ""),
@@ -526,8 +552,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn of_whole_calls_end_once_whatever_befalls(steps in prop::collection::vec((fates(), waits()), 0..60)) {
-        let mut pair = Pair::talking();
+    fn of_whole_calls_end_once_whatever_befalls(
+        steps in prop::collection::vec((fates(), waits()), 0..60),
+        mode in modes(),
+    ) {
+        let mut pair = Pair::talking_in(mode);
         for (fate, wait) in steps {
             befall(&mut pair, fate);
             pair.pass(wait / 10);

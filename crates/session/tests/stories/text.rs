@@ -22,6 +22,7 @@ fn is_answered_by_voice() {
 #[test]
 fn is_not_shown_a_second_time_when_the_service_echoes_it() {
     let mut pair = Pair::talking();
+    pair.pass(ms(1_000));
     pair.does(ClientInput::Text("Hello there?".into()));
     pair.pass(ms(100));
     pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "Hello there?"}}}));

@@ -21,7 +21,7 @@ use vivavoce_session::{
     RelayOutput,
 };
 use vivavoce_wire::audio::AudioFrame;
-use vivavoce_wire::message::{FromClient, FromProxy, Upstream};
+use vivavoce_wire::message::{FromClient, FromProxy, Mode, Upstream};
 use vivavoce_wire::trouble::Trouble;
 
 /// Everything of one call.
@@ -86,12 +86,18 @@ enum Frame {
 impl Pair {
     /// A phone and a proxy 40 ms apart, a service 30 ms behind it that answers the setup in 100 ms.
     pub(crate) fn new() -> Self {
+        Self::in_mode(Mode::Open)
+    }
+
+    /// The same, sharing the line in a mode.
+    pub(crate) fn in_mode(mode: Mode) -> Self {
         let client = Client::new(ClientConfig {
             url: "ws://proxy.example/ws?x=1".into(),
             ticket: None,
             client: Some("pair".into()),
             uplink_rate_hz: 16_000,
             greeting: true,
+            mode,
             early_audio: Duration::from_secs(10),
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: 7,
@@ -125,7 +131,12 @@ impl Pair {
 
     /// The same, in the middle of a call with an open microphone.
     pub(crate) fn talking() -> Self {
-        let mut pair = Self::new();
+        Self::talking_in(Mode::Open)
+    }
+
+    /// The same in a mode.
+    pub(crate) fn talking_in(mode: Mode) -> Self {
+        let mut pair = Self::in_mode(mode);
         pair.opens_the_microphone(0);
         pair.does(ClientInput::Start);
         pair.until("ready", Self::is_ready);
