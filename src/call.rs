@@ -17,6 +17,7 @@ use std::rc::{Rc, Weak};
 use vivavoce_session::client::{BargeIn, BargeInStyle, Thresholds};
 use vivavoce_session::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput};
 use vivavoce_wire::SPEECH_RATE_HZ;
+use vivavoce_wire::message::Mode;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::MessagePort;
@@ -31,14 +32,15 @@ pub struct Call {
 #[wasm_bindgen]
 impl Call {
     /// A call that has not started. `url` is absolute (`ws:` or `wss:`); `tell` gets every event as an object
-    /// with a `type`. The model's voice gives way to the person's as `barge_in` says (`duck`, `hold` or `off`), for
-    /// `patience_ms` unless the service confirms it.
+    /// with a `type`; a `mode` that there is not is open talk. The model's voice gives way to the person's as
+    /// `barge_in` says (`duck`, `hold` or `off`), for `patience_ms` unless the service confirms it.
     #[wasm_bindgen(constructor)]
     pub fn new(
         url: String,
         ticket: Option<String>,
         client: Option<String>,
         greeting: bool,
+        mode: &str,
         barge_in: Option<String>,
         patience_ms: Option<u32>,
         tell: Function,
@@ -49,6 +51,7 @@ impl Call {
             client,
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
+            mode: Mode::named(mode).unwrap_or_default(),
             early_audio: EARLY_AUDIO,
             barge_in: barge_in_of(barge_in, patience_ms),
             seed: (js_sys::Math::random() * SEEDS) as u64,
@@ -70,6 +73,16 @@ impl Call {
     /// The person switches the microphone off or on.
     pub fn mute(&self, muted: bool) {
         self.desk.take(ClientInput::Mute(muted));
+    }
+
+    /// The person holds the button of push-to-talk, or lets it go.
+    pub fn press(&self, pressed: bool) {
+        self.desk.take(ClientInput::Press(pressed));
+    }
+
+    /// The person silences the model.
+    pub fn interrupt(&self) {
+        self.desk.take(ClientInput::Interrupt);
     }
 
     /// The person typed.

@@ -47,6 +47,7 @@ export class VivaVoce extends EventTarget {
       lost: (trouble) => this.#isOn(this.#number) && this.#end(trouble),
     })
     addEventListener('pagehide', () => this.#leave(), { signal: this.#leaving.signal })
+    document.addEventListener('visibilitychange', () => document.hidden && this.release(), { signal: this.#leaving.signal })
     if (!lack()) {
       Sound.prefetch()
       this.#line.open()
@@ -110,6 +111,21 @@ export class VivaVoce extends EventTarget {
     this.#end()
   }
 
+  /** Push-to-talk: the button is down. The model falls silent, and what is said until {@link release} is one turn. */
+  press() {
+    this.#send({ type: 'press', pressed: true })
+  }
+
+  /** The button is up; so it is when the page is hidden or the microphone muted. */
+  release() {
+    this.#send({ type: 'press', pressed: false })
+  }
+
+  /** Silences the model, in any mode. */
+  interrupt() {
+    this.#send({ type: 'interrupt' })
+  }
+
   /** Says something in writing; false if no call is on. */
   say(text) {
     if (this.#state === 'idle') return false
@@ -158,11 +174,11 @@ export class VivaVoce extends EventTarget {
 
   /** Tells the Worker whom to call, as soon as that is known. */
   async #introduce(number) {
-    const { client, greeting, bargeIn, bargeInPatienceMs } = this.#options
+    const { client, greeting, mode = 'open', bargeIn, bargeInPatienceMs } = this.#options
     try {
       const [url, ticket] = await Promise.all([this.#url(), this.#ticket()])
       if (!this.#isOn(number)) return
-      this.#line.post({ type: 'start', number, url, ticket, client, greeting, bargeIn, bargeInPatienceMs, muted: this.#muted })
+      this.#line.post({ type: 'start', number, url, ticket, client, greeting, mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
     } catch (error) {
       if (this.#isOn(number)) this.#end(error)
     }

@@ -9,12 +9,12 @@ import { wordsFor } from './element/words.js'
  * `<viva-voce url="wss://…/ws">`: a spoken conversation as one screen that fills its box.
  *
  * Attributes: `url` (the proxy), `upstream` and `model` (who will answer, if known before the call), `scheme`
- * (`light` or `dark`; else the system decides), `lang`. The attribute `state` tells the state of the call.
+ * (`light` or `dark`; else the system decides), `lang`, `mode` (`push-to-talk` or `half-duplex`, before the element is connected). The attribute `state` tells the state of the call.
  * Every event of the call is dispatched on the element too, with the same `detail`; `wanted` asks for a missing `url`:
  * the call waits until it is set.
  */
 export class VivaVoceElement extends HTMLElement {
-  static observedAttributes = ['url', 'upstream', 'model']
+  static observedAttributes = ['url', 'upstream', 'model', 'mode']
 
   /** Further options of the call (`ticket`, `audio`, `greeting`, `bargeIn`, `client`, `platform`), to be set before the element is connected. */
   options = this.options ?? {}
@@ -132,7 +132,7 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   #open() {
-    const call = new VivaVoce({ url: () => this.#address(), client: 'viva-voce', ...this.options })
+    const call = new VivaVoce({ url: () => this.#address(), client: 'viva-voce', mode: this.getAttribute('mode')?.replaceAll('-', '_'), ...this.options })
     for (const type of EVENTS) {
       call.addEventListener(type, ({ detail }) => {
         this.#take(type, detail)
@@ -166,7 +166,7 @@ export class VivaVoceElement extends HTMLElement {
       case 'caption_end': this.#announce(this.#captions.end(detail.who, detail.epoch, detail.cut), detail.who); break
       case 'state': this.#enter(detail.state); break
       case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
-      case 'muted': break
+      case 'muted': if (detail.muted) this.#hold(false); break
       case 'tool': this.#tool = detail.state === 'called' ? detail.name : ''; break
       case 'error': this.#fail(detail); break
       case 'ended': this.#end(detail.reason); break
@@ -202,6 +202,7 @@ export class VivaVoceElement extends HTMLElement {
   #end(reason) {
     this.#state = 'idle'
     this.#isOver = true
+    this.#hold(false)
     this.#reason = reason ?? ''
     this.#tool = ''
     this.#captions.close()
@@ -225,7 +226,35 @@ export class VivaVoceElement extends HTMLElement {
     this.#call.muted = !this.#call.muted
   }
 
+  /** The button that is held while speaking; a click that no finger and no key made, a screen reader's, toggles it. */
+  #hold(pressed) {
+    const { hold } = this.#parts
+    if (pressed === (hold.getAttribute('aria-pressed') === 'true')) return
+    hold.setAttribute('aria-pressed', pressed)
+    if (pressed) this.#call.press()
+    else this.#call?.release()
+  }
+
+  #wireHold() {
+    const { hold } = this.#parts
+    const key = (event) => {
+      if (event.key !== ' ' && event.key !== 'Enter') return
+      event.preventDefault()
+      if (!event.repeat) this.#hold(event.type === 'keydown')
+    }
+    hold.onkeydown = hold.onkeyup = key
+    hold.onpointerdown = (event) => {
+      if (event.button) return
+      hold.setPointerCapture(event.pointerId)
+      this.#hold(true)
+    }
+    hold.onpointerup = hold.onlostpointercapture = hold.onblur = () => this.#hold(false)
+    hold.oncontextmenu = (event) => event.preventDefault()
+    hold.onclick = ({ detail }) => detail === 0 && this.#hold(hold.getAttribute('aria-pressed') !== 'true')
+  }
+
   #wire() {
+    this.#wireHold()
     const { talk, mute, desk, text, dismiss } = this.#parts
     talk.onclick = () => (this.isLive ? this.stop() : this.start())
     mute.onclick = () => this.#mute()
@@ -254,7 +283,7 @@ export class VivaVoceElement extends HTMLElement {
   }
 
   #show() {
-    const { room, label, log, mute, state, hint, who } = this.#parts
+    const { room, label, log, mute, hold, state, hint, who } = this.#parts
     const words = this.#words
     const name = this.#state === 'idle' && this.#isOver ? 'ended' : this.#state
     const upstream = this.getAttribute('upstream')
@@ -268,6 +297,7 @@ export class VivaVoceElement extends HTMLElement {
     write(state, words.state[name])
     write(hint, this.#hint(name))
     write(who, upstream === 'simulator' ? words.simulator : (this.getAttribute('model') ?? '').replace(/^models\//, ''))
+    hold.hidden = !this.isLive || this.getAttribute('mode') !== 'push-to-talk'
     mute.setAttribute('aria-pressed', this.#call?.muted ?? false)
     log.tabIndex = this.#captions.isEmpty ? -1 : 0
   }
@@ -342,6 +372,7 @@ function furnish(words) {
       </div>
       <p class="state" part="state" id="state"></p>
       <p class="hint" part="hint"></p>
+      <button type="button" class="hold" part="hold" aria-pressed="false" hidden>${words.hold}</button>
     </div>
     <div class="words">
       <div class="log" part="log" role="log" aria-live="off" aria-label="${words.conversation}"><ol part="list"></ol></div>

@@ -1,6 +1,9 @@
 /** Where a call stands. `listening` is said once the microphone is heard, or there is none to wait for. */
 export type State = 'idle' | 'connecting' | 'listening' | 'speaking' | 'reconnecting'
 
+/** How the two sides of a call share the line. */
+export type Mode = 'open' | 'push_to_talk' | 'half_duplex'
+
 /** Who speaks. */
 export type Who = 'user' | 'model'
 
@@ -23,6 +26,11 @@ export interface VivaVoceOptions {
   bargeIn?: 'duck' | 'hold' | 'off'
   /** For how long it does so without a word from the service. Default: 800. */
   bargeInPatienceMs?: number
+  /**
+   * `push_to_talk`: what is said between `press` and `release` is heard. `half_duplex`: nothing is while the model
+   * sounds, for devices without an echo canceller. Default, and for any other word: `open`.
+   */
+  mode?: Mode
   /** Name and version of this client, for the proxy's log. */
   client?: string
   /** Rate of the AudioContext in Hz; by default the device's own, which is best. */
@@ -65,6 +73,12 @@ export class VivaVoce extends EventTarget {
   start(): void
   /** Hangs up; `ended` follows at once. The microphone is let go half a minute later, unless another call begins. */
   stop(): void
+  /** Push-to-talk: the button is down. The model falls silent, and what is said until `release` is one turn. */
+  press(): void
+  /** The button is up. Said by itself when the page is hidden; muting and hanging up do as much. */
+  release(): void
+  /** Silences the model by hand, in any mode; in half duplex a voice cannot. */
+  interrupt(): void
   /** Says something in writing; false if no call is on. */
   say(text: string): boolean
   /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */

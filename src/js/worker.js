@@ -11,10 +11,10 @@ let call
 let current
 
 const deeds = {
-  start({ number, url, ticket, client, greeting, bargeIn, bargeInPatienceMs, muted }) {
+  start({ number, url, ticket, client, greeting, mode, bargeIn, bargeInPatienceMs, muted }) {
     call?.free()
     current = number
-    const own = call = new Call(url, ticket, client, greeting, bargeIn, bargeInPatienceMs, (event) => {
+    const own = call = new Call(url, ticket, client, greeting, mode, bargeIn, bargeInPatienceMs, (event) => {
       postMessage({ type: 'event', number, event })
       if (event.type === 'ready') lend(own)
       if (event.type === 'ended') queueMicrotask(() => end(own))
@@ -25,6 +25,8 @@ const deeds = {
   listen: ({ port }) => call.listen(port),
   play: ({ port }) => call.playTo(port),
   mute: ({ muted }) => call.mute(muted),
+  press: ({ pressed }) => call.press(pressed),
+  interrupt: () => call.interrupt(),
   say: ({ text }) => call.say(text),
   stop: () => call.hangUp(),
 }

@@ -34,6 +34,14 @@ export class VivaVoce extends EventTarget {
     this.emit('ended', { reason: '' })
   }
 
+  press() {
+    this.told.push(['press'])
+  }
+
+  release() {
+    this.told.push(['release'])
+  }
+
   say(text) {
     this.told.push(['say', text])
     return this.isOn

@@ -96,6 +96,29 @@ test('works_from_the_keyboard_alone', async () => {
   assert.deepEqual(await told(), [['start'], ['muted', true], ['muted', false], ['stop'], ['start']])
 })
 
+test('in_push_to_talk_a_button_is_held_by_finger_and_by_key', async () => {
+  await visit()
+  assert.equal(await browser.executeScript('return part("hold").hidden'), true)
+  await browser.executeScript('document.querySelector("viva-voce").setAttribute("mode", "push-to-talk")')
+  await (await part('talk')).click()
+  await emit('state', { state: 'listening' })
+  const hold = await part('hold')
+  await browser.actions().move({ origin: hold }).press().perform()
+  assert.equal(await attribute('hold', 'aria-pressed'), 'true')
+  await browser.actions().move({ x: 1, y: 1 }).release().perform()
+  assert.equal(await attribute('hold', 'aria-pressed'), 'false', 'let go wherever the finger is')
+  await browser.executeScript('part("hold").focus()')
+  for (const key of [Key.SPACE, Key.ENTER]) {
+    await browser.actions().keyDown(key).perform()
+    assert.equal(await attribute('hold', 'aria-pressed'), 'true')
+    await browser.actions().keyUp(key).perform()
+  }
+  await browser.executeScript('part("hold").click()')
+  await emit('muted', { muted: true })
+  const presses = (await told()).flat().filter((word) => /press|release/.test(word))
+  assert.deepEqual(presses, Array(4).fill(['press', 'release']).flat())
+})
+
 test('an_m_in_the_text_is_a_letter', async () => {
   await visit()
   await (await part('talk')).click()

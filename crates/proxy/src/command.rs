@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use vivavoce_wire::message::Mode;
 
 /// A proxy for spoken calls with Gemini Live.
 #[derive(Debug, Parser)]

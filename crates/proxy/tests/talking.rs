@@ -9,6 +9,7 @@ use stage::{Folder, Proxy, nobody, patiently, simulator};
 use std::path::PathBuf;
 use vivavoce_proxy::environment::Environment;
 use vivavoce_proxy::talk::{Outcome, Talk, TalkError};
+use vivavoce_wire::message::Mode;
 
 #[tokio::test]
 async fn files_of_every_rate_are_answered() {
@@ -108,6 +109,7 @@ async fn a_proxy_that_is_not_there_is_said_to_be_so() {
         files: vec![voice(&folder, 16_000)],
         url: format!("ws://{}/ws", nobody().await),
         ticket: None,
+        mode: Mode::Open,
         output: None,
         environment: Environment::default(),
     };
@@ -116,7 +118,14 @@ async fn a_proxy_that_is_not_there_is_said_to_be_so() {
 }
 
 async fn talk(proxy: &Proxy, files: Vec<PathBuf>, output: Option<PathBuf>) -> Result<Outcome, TalkError> {
-    let talk = Talk { files, url: proxy.url(), ticket: None, output, environment: Environment::default() };
+    let talk = Talk {
+        files,
+        url: proxy.url(),
+        ticket: None,
+        mode: Mode::Open,
+        output,
+        environment: Environment::default(),
+    };
     patiently(talk.run(&mut Vec::new())).await
 }
 

@@ -63,6 +63,9 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events
 .state { margin-top: .35rem; font: 400 1.75rem/1.25 var(--serif); letter-spacing: -.015em }
 .hint { min-height: 1.5em; text-wrap: balance; color: var(--soft); font-size: .9375rem }
 
+.hold { margin-top: .75rem; padding: .9rem 2rem; border: 1px solid var(--line); border-radius: 2rem; touch-action: none }
+.hold[aria-pressed=true] { background: var(--accent); color: var(--on-accent) }
+
 .words { position: relative; flex: 0 1 0; min-height: 0; display: flex; transition: flex-grow .6s var(--ease) }
 .log { flex: 1; min-width: 0; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line) transparent;
   -webkit-mask: linear-gradient(#0000, #000 1.5rem); mask: linear-gradient(#0000, #000 1.5rem) }

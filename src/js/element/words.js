@@ -7,6 +7,7 @@ const WORDS = {
     name: 'Viva Voce',
     talk: 'Talk',
     stop: 'Stop',
+    hold: 'Hold to talk',
     mute: 'Mute the microphone',
     send: 'Send',
     text: 'Type a message',
