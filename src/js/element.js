@@ -248,9 +248,14 @@ export class VivaVoceElement extends HTMLElement {
       hold.setPointerCapture(event.pointerId)
       this.#hold(true)
     }
-    hold.onpointerup = hold.onlostpointercapture = hold.onblur = () => this.#hold(false)
+    let upAt = -Infinity
+    hold.onpointerup = hold.onlostpointercapture = hold.onblur = (event) => {
+      upAt = event.timeStamp
+      this.#hold(false)
+    }
     hold.oncontextmenu = (event) => event.preventDefault()
-    hold.onclick = ({ detail }) => detail === 0 && this.#hold(hold.getAttribute('aria-pressed') !== 'true')
+    // Right after a finger comes up, the browser says that it clicked; its count of clicks may be 0 as well.
+    hold.onclick = ({ timeStamp }) => timeStamp - upAt > CLICK_MS && this.#hold(hold.getAttribute('aria-pressed') !== 'true')
   }
 
   #wire() {
@@ -321,6 +326,9 @@ export class VivaVoceElement extends HTMLElement {
     while (said.childElementCount > 3) said.firstChild.remove()
   }
 }
+
+/** A click follows its finger within this. */
+const CLICK_MS = 100
 
 /** The events of a call that the screen shows and passes on. */
 const EVENTS = ['state', 'ready', 'caption', 'caption_end', 'tool', 'muted', 'error', 'ended', 'level']

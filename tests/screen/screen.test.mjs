@@ -103,9 +103,8 @@ test('in_push_to_talk_a_button_is_held_by_finger_and_by_key', async () => {
   await (await part('talk')).click()
   await emit('state', { state: 'listening' })
   const hold = await part('hold')
-  await browser.actions().move({ origin: hold }).press().perform()
-  assert.equal(await attribute('hold', 'aria-pressed'), 'true')
-  await browser.actions().move({ x: 1, y: 1 }).release().perform()
+  await browser.actions().move({ origin: hold }).press().pause(50).move({ x: 1, y: 1 }).release().perform()
+  assert.deepEqual((await told()).slice(-2), [['press'], ['release']])
   assert.equal(await attribute('hold', 'aria-pressed'), 'false', 'let go wherever the finger is')
   await browser.executeScript('part("hold").focus()')
   for (const key of [Key.SPACE, Key.ENTER]) {
@@ -113,6 +112,7 @@ test('in_push_to_talk_a_button_is_held_by_finger_and_by_key', async () => {
     assert.equal(await attribute('hold', 'aria-pressed'), 'true')
     await browser.actions().keyUp(key).perform()
   }
+  await browser.executeAsyncScript('setTimeout(arguments[0], 150)')
   await browser.executeScript('part("hold").click()')
   await emit('muted', { muted: true })
   const presses = (await told()).flat().filter((word) => /press|release/.test(word))
