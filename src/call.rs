@@ -34,6 +34,8 @@ impl Call {
     /// A call that has not started. `url` is absolute (`ws:` or `wss:`); `tell` gets every event as an object
     /// with a `type`; a `mode` that there is not is open talk. The model's voice gives way to the person's as
     /// `barge_in` says (`duck`, `hold` or `off`), for `patience_ms` unless the service confirms it.
+    // What a page may choose, one by one: an object of options would weigh more than this list.
+    #[allow(clippy::too_many_arguments)]
     #[wasm_bindgen(constructor)]
     pub fn new(
         url: String,
