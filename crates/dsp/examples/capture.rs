@@ -21,7 +21,7 @@ fn run() -> Result<String, String> {
     while let Some(word) = words.next().map_err(|error| error.to_string())? {
         match word {
             Long("block") => {
-                block = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?
+                block = words.value().and_then(|word| word.parse()).map_err(|error| error.to_string())?;
             }
             Value(path) => paths.push(PathBuf::from(path)),
             other => return Err(other.unexpected().to_string()),

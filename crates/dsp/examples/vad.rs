@@ -2,11 +2,11 @@
 //!
 //! `cargo run --release -p vivavoce-dsp --example vad -- IN.wav [--json]`
 
-use hound::{SampleFormat, WavReader};
+use std::path::Path;
 use std::process::ExitCode;
-use vivavoce_dsp::mixdown::MAX_CHANNELS;
 use vivavoce_dsp::speech::{Change, END_HOPS, ENOUGH};
 use vivavoce_dsp::{MICROPHONE_HZ, Recorder};
+use vivavoce_lab::wav;
 use vivavoce_vad::{HOP_SAMPLES, Listener};
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "its purpose")]
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(found) if before > words.len() => println!("{}", found.json()),
         Ok(found) => println!("{}", found.list()),
         Err(error) => {
-            eprintln!("{path}: {error}");
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     }
@@ -38,12 +38,11 @@ struct Found {
 
 /// Records the file as a microphone is recorded, and listens to what comes of it.
 fn hear(path: &str) -> Result<Found, String> {
-    let (channels, rate_hz) = read(path)?;
+    let sound = wav::read(Path::new(path))?;
     let mut recorder = Box::new(Recorder::new());
-    recorder.design(rate_hz).map_err(|error| format!("{error:?}"))?;
+    recorder.design(sound.rate_hz).map_err(|error| format!("{} Hz: {error}.", sound.rate_hz))?;
     let mut samples: Vec<i16> = Vec::new();
-    let frames = channels.first().map_or(0, Vec::len);
-    recorder.push(&channels, frames, &mut |frame, _| samples.extend_from_slice(frame));
+    recorder.push(&sound.channels, sound.frames(), &mut |frame, _| samples.extend_from_slice(frame));
     Ok(listen(&samples))
 }
 
@@ -67,23 +66,6 @@ fn listen(samples: &[i16]) -> Found {
 
 fn ms(hops: usize) -> u64 {
     (hops * HOP_SAMPLES) as u64 * 1_000 / u64::from(MICROPHONE_HZ)
-}
-
-/// The channels, −1 to 1, and their rate.
-fn read(path: &str) -> Result<(Vec<Vec<f32>>, u32), String> {
-    let mut reader = WavReader::open(path).map_err(|error| error.to_string())?;
-    let spec = reader.spec();
-    let samples: Result<Vec<f32>, hound::Error> = match spec.sample_format {
-        SampleFormat::Float => reader.samples::<f32>().collect(),
-        SampleFormat::Int => {
-            let scale = 2_f32.powi(1 - i32::from(spec.bits_per_sample));
-            reader.samples::<i32>().map(|sample| Ok(sample? as f32 * scale)).collect()
-        }
-    };
-    let samples = samples.map_err(|error| error.to_string())?;
-    let count = usize::from(spec.channels.max(1));
-    let channel = |index| samples.iter().skip(index).step_by(count).copied().collect();
-    Ok(((0..count.min(MAX_CHANNELS)).map(channel).collect(), spec.sample_rate))
 }
 
 impl Found {

@@ -24,10 +24,10 @@ fn heard(pair: &Pair) -> Vec<Heard> {
                 _ => all.push(Heard::Sound(*samples)),
             },
             Said::Message(message) if message["realtimeInput"]["activityStart"].is_object() => {
-                all.push(Heard::Start)
+                all.push(Heard::Start);
             }
             Said::Message(message) if message["realtimeInput"]["activityEnd"].is_object() => {
-                all.push(Heard::End)
+                all.push(Heard::End);
             }
             Said::Message(_) => {}
         }
