@@ -122,7 +122,7 @@ impl<const RING: usize> Player<RING> {
         self.turns = Turns::new();
         self.gate = Gate::new();
         (self.yielded, self.yielding) = (Gate::new(), Yielding::Not);
-        self.stretch = Stretch::new();
+        (self.extension, self.stretch) = (Extension::new(), Stretch::new());
         (self.blend, self.slows, self.resumes) = (0, true, false);
         self.ear.design(rate_hz, self.resampler.delay_samples());
         self.level = Level::new();

@@ -2,6 +2,7 @@
 
 use crate::rules::Rule;
 use crate::trace::Turn;
+use std::sync::{Mutex, PoisonError};
 use vivavoce_dsp::player::MINUTE_SAMPLES;
 use vivavoce_dsp::{MODEL_HZ, Player, RateError};
 
@@ -59,9 +60,9 @@ pub fn play(
     rule: &mut dyn Rule,
     hear: &mut dyn FnMut(f32),
 ) -> Result<Listening, RateError> {
-    let mut player = Box::new(Player::<MINUTE_SAMPLES>::new());
+    let mut player = PLAYER.lock().unwrap_or_else(PoisonError::into_inner);
     player.design(rate_hz)?;
-    let mut studio = Studio { player, rate_hz, frame: 0, found: Listening::default(), hear };
+    let mut studio = Studio { player: &mut player, rate_hz, frame: 0, found: Listening::default(), hear };
     let (mut told, mut voice) = (Told::default(), speech.iter().copied().cycle());
     for (index, turn) in trace.iter().enumerate() {
         let epoch = index as u32 + 1;
@@ -114,8 +115,11 @@ struct Told {
     played_at_ms: f64,
 }
 
+/// Three megabytes, which no stack takes: a minute of the voice waits in it.
+static PLAYER: Mutex<Player<MINUTE_SAMPLES>> = Mutex::new(Player::new());
+
 struct Studio<'a> {
-    player: Box<Player<MINUTE_SAMPLES>>,
+    player: &'a mut Player<MINUTE_SAMPLES>,
     rate_hz: u32,
     frame: u64,
     found: Listening,
