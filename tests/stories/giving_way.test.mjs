@@ -15,6 +15,9 @@ import { WITNESS } from './witness.mjs'
 /** Median and 95th percentile in milliseconds, on a machine that other work shares; what is aimed at is 12/25 and 18/30. */
 const LIMITS_MS = { chromium: [25, 60], firefox: [35, 80], webkit: [60, 150] }
 
+/** Firefox brings what a Worker's socket gets by way of the page's thread, so there the word itself comes late. */
+const BLOCKED_LIMITS_MS = { ...LIMITS_MS, firefox: [150, 250], webkit: [150, 250] }
+
 /** Interruptions a run. */
 const TIMES = 20
 
@@ -27,13 +30,15 @@ for (const blocked of [false, true]) {
     for (let epoch = 1; epoch <= TIMES; epoch++) {
       board.play(epoch, 10)
       await until(`turn ${epoch} sounds`, async () => (await levels(browser)).isLoud)
+      // What was just seen, the page said between two blocks: the word comes at any time.
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 200))
       const said = board.interrupt(epoch)
       const silent = await until(`turn ${epoch} is silent`, async () => (await levels(browser)).silentAt.find(at => at >= said))
       took.push(silent - said)
     }
     const [median, p95] = quantiles(took)
     note(`silent ${median} ms after the word at the median, ${p95} ms at the 95th percentile`)
-    const [most, worst] = LIMITS_MS[engine]
+    const [most, worst] = (blocked ? BLOCKED_LIMITS_MS : LIMITS_MS)[engine]
     assert.ok(median <= most && p95 <= worst, `${median} and ${p95} ms, ${most} and ${worst} allowed: ${took}`)
     assert.deepEqual((await call.told()).filter(({ type }) => type === 'error'), [])
   })
