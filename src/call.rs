@@ -10,8 +10,7 @@ use crate::unheard::{Deed, Unheard};
 use crate::vad::{Detector, Vad};
 use core::cell::RefCell;
 use core::time::Duration;
-use js_sys::Function;
-use serde::Serialize;
+use js_sys::{Function, JSON};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use vivavoce_session::client::{BargeIn, BargeInStyle, Thresholds};
@@ -312,9 +311,9 @@ fn barge_in_of(style: Option<String>, patience_ms: Option<u32>) -> BargeIn {
 /// An event as JavaScript gets it: a plain object, absent things as `null`.
 ///
 /// # Errors
-/// If a field has no counterpart in JavaScript.
-pub fn to_js(event: &ClientEvent) -> Result<JsValue, serde_wasm_bindgen::Error> {
-    event.serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+/// What JavaScript throws at JSON that is none.
+pub fn to_js(event: &ClientEvent) -> Result<JsValue, JsValue> {
+    JSON::parse(&event.encode())
 }
 
 fn wake(desk: &Weak<Desk>) {

@@ -3,7 +3,7 @@
 //! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
 //! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them),
 //! `pulse` (whether the sound keeps time), `captions` with `transcript` (which words were heard), `talk` (who may be
-//! heard when), and `closing` (what the end of a socket means).
+//! heard when), and `closing` (what the end of a socket means). `writing` puts its events into JSON.
 
 mod barge_in;
 mod captions;
@@ -15,6 +15,7 @@ mod pulse;
 mod talk;
 mod transcript;
 mod turns;
+mod writing;
 
 use crate::{Backoff, Moment};
 use barge_in::{Interruption, Verdict};

@@ -253,36 +253,41 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes an object, field by field.
-pub(crate) struct Writer(String);
+#[derive(Debug)]
+pub struct Writer(String);
 
 impl Writer {
     /// An object of that `type`.
-    pub(crate) fn of(kind: &str) -> Self {
+    pub fn of(kind: &str) -> Self {
         let mut writer = Self(String::from("{"));
         writer.text("type", kind);
         writer
     }
 
-    pub(crate) fn text(&mut self, name: &str, text: &str) {
+    /// A field that is a string.
+    pub fn text(&mut self, name: &str, text: &str) {
         self.name(name);
         self.quote(text);
     }
 
     /// A field that is JSON already.
-    pub(crate) fn raw(&mut self, name: &str, json: &str) {
+    pub fn raw(&mut self, name: &str, json: &str) {
         self.name(name);
         self.0.push_str(json);
     }
 
-    pub(crate) fn flag(&mut self, name: &str, flag: bool) {
+    /// A field that is true or false.
+    pub fn flag(&mut self, name: &str, flag: bool) {
         self.raw(name, if flag { "true" } else { "false" });
     }
 
-    pub(crate) fn number(&mut self, name: &str, number: u64) {
+    /// A field that is a whole number.
+    pub fn number(&mut self, name: &str, number: u64) {
         self.raw(name, &number.to_string());
     }
 
-    pub(crate) fn end(mut self) -> String {
+    /// The object, as JSON text.
+    pub fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }
