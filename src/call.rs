@@ -232,7 +232,7 @@ impl Shell {
         let desk = self.desk.clone();
         match Socket::open(url, move |event| tell_desk(&desk, heard(event))) {
             Ok(socket) => self.socket = Some(socket),
-            Err(fault) => self.lose_the_line(fault.to_string()),
+            Err(fault) => self.lose_the_line(fault.into()),
         }
     }
 

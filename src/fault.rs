@@ -24,6 +24,12 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        fault.0
+    }
+}
+
 #[wasm_bindgen]
 extern "C" {
     /// Whatever JavaScript throws; errors and DOM exceptions have a message.

@@ -25,8 +25,9 @@ impl Timer {
         if self.due() == Some(due) {
             return;
         }
-        let wait_ms = due.since(now).as_micros().div_ceil(1000).min(LONGEST_WAIT_MS);
-        self.set = Some((due, Timeout::new(wait_ms as u32, wake)));
+        // To 64 bits first: a division of 128 weighs a kilobyte.
+        let wait_us = due.since(now).as_micros().min(LONGEST_WAIT_MS * 1000) as u64;
+        self.set = Some((due, Timeout::new(wait_us.div_ceil(1000) as u32, wake)));
     }
 
     /// The alarm rang: the next one may be set for the same moment.

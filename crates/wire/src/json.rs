@@ -283,7 +283,7 @@ impl Writer {
 
     /// A field that is a whole number.
     pub fn number(&mut self, name: &str, number: u64) {
-        self.raw(name, &number.to_string());
+        self.raw(name, &digits(number));
     }
 
     /// The object, as JSON text.
@@ -320,5 +320,24 @@ impl Writer {
     }
 }
 
+/// A whole number in decimal digits, without the formatter that `to_string` brings into a page.
+pub fn digits(number: u64) -> String {
+    let mut digits = if number > 9 { digits(number / 10) } else { String::new() };
+    digits.push(char::from(b'0' + (number % 10) as u8));
+    digits
+}
+
 /// As many values within values as serde's own parser takes.
 const DEEPEST: u32 = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, 7, 9, 10, 99, 100, 24_000, 9_007_199_254_740_993, u64::MAX] {
+            assert_eq!(digits(number), number.to_string());
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a client says, written field by field: the same as the derived writer, at a fraction of its weight.
 
-use crate::json::Writer;
+use crate::json::{Writer, digits};
 use crate::message::{CodecName, FromClient, Hello, Mode};
 
 /// The message as a JSON object.
@@ -30,7 +30,7 @@ pub(crate) fn from_client(message: &FromClient) -> String {
 
 fn hello(hello: &Hello) -> String {
     let CodecName::Pcm = hello.audio.codec;
-    let rate_hz = hello.audio.rate_hz.to_string();
+    let rate_hz = digits(u64::from(hello.audio.rate_hz));
     let mut object = Writer::of("hello");
     object.raw("audio", &["{\"rate_hz\":", &rate_hz, ",\"codec\":\"pcm\"}"].concat());
     if let Some(ticket) = &hello.ticket {

@@ -1,5 +1,6 @@
 //! What the end of a socket means for the call: the one table of close codes.
 
+use vivavoce_wire::digits;
 use vivavoce_wire::trouble::{Code, Trouble};
 
 /// What becomes of a call whose socket closed.
@@ -42,7 +43,12 @@ fn judge_code(code: u16) -> Closing {
         ),
         other => Closing::Fail(Trouble::new(
             Code::Unknown,
-            format!("The proxy ended the call with code {other}: call again, or ask whoever runs it."),
+            [
+                "The proxy ended the call with code ",
+                &digits(u64::from(other)),
+                ": call again, or ask whoever runs it.",
+            ]
+            .concat(),
         )),
     }
 }
@@ -57,9 +63,12 @@ pub(super) fn connection_lost() -> Trouble {
 
 /// The first try to reach the proxy failed.
 pub(super) fn unreachable(url: &str) -> String {
-    format!(
-        "The proxy at {url} cannot be reached: check that it is running, that this address is right, and that this device is online."
-    )
+    [
+        "The proxy at ",
+        url,
+        " cannot be reached: check that it is running, that this address is right, and that this device is online.",
+    ]
+    .concat()
 }
 
 fn fail(code: Code, sentence: &str) -> Closing {
