@@ -151,15 +151,19 @@ async function files(folder) {
   return found.filter(isMeant).map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name))).sort()
 }
 
-/** Functions of the standard library, by the names that wasm-bindgen gives them, that panic or serve only a panic. */
+/** Functions of the standard library and of `bytes`, by the names that wasm-bindgen gives them, that panic or serve only a panic. */
 const PANICS = new RegExp(`^(${[
   'core::panicking::',
   '<?std::panicking::(panic_handler|begin_panic|panic_with_hook)',
+  'std::sys::backtrace::__rust_end_short_backtrace::',
   'core::slice::index::slice_index_fail$',
   'core::slice::copy_from_slice_impl::len_mismatch_fail$',
   'core::(option|result)::(unwrap|expect)_failed$',
   'core::cell::panic_already_(mutably_)?borrowed$',
   'alloc::raw_vec::(handle_error|capacity_overflow)$',
+  'alloc::alloc::handle_alloc_error$',
+  '<alloc::vec::Vec<_, _>>::split_off::assert_failed$',
+  'bytes::panic_advance::',
 ].join('|')})`)
 
 /** The module's memory is its own and begins with zeros. */
