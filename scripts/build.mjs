@@ -167,7 +167,7 @@ const PANICS = new RegExp(`^(${[
 ].join('|')})`)
 
 /** The module's memory is its own and begins with zeros. */
-const ZEROS = ['--zero-filled-memory']
+const ZEROS = ['--zero-filled-memory', '--low-memory-unused']
 
 /** Last of all: wasm-opt itself reads the list of features. */
 const STRIP = ['--strip-debug', '--strip-producers', '--strip-target-features']
