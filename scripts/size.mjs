@@ -7,8 +7,8 @@ import { brotliCompressSync, constants } from 'node:zlib'
 import { build, DIST } from './build.mjs'
 import { Obstacle, telling } from './step.mjs'
 
-/** The most that a first call in one language may download, brotli-compressed, before the voice detector. 60 kB is what is aimed at. */
-export const BUDGET_BYTES = 61_500
+/** The most that a first call in one language may download, brotli-compressed, before the voice detector. */
+export const BUDGET_BYTES = 60_000
 
 /** The same with the voice detector, which is downloaded once somebody answers. */
 export const WHOLE_BUDGET_BYTES = 100_000

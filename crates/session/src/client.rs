@@ -65,7 +65,7 @@ pub struct Client {
     pulse: Pulse,
     captions: Captions,
     /// What was typed while there was nobody to send it to.
-    typed: VecDeque<String>,
+    typed: Vec<String>,
     /// Whether a socket ever opened: tells an unreachable proxy from a lost network.
     reached: bool,
     /// The call that `ready` named last.
@@ -127,7 +127,7 @@ impl Client {
             started_at: Moment::default(),
             pulse: Pulse::default(),
             captions: Captions::default(),
-            typed: VecDeque::new(),
+            typed: Vec::new(),
             reached: false,
             call: None,
             trouble: None,
@@ -276,7 +276,7 @@ impl Client {
         if self.typed.len() >= KEPT_TEXTS || bytes + text.len() > DEFAULT_FRAME_BYTES {
             return self.complain(Code::Limited, TEXT_TOO_SOON);
         }
-        self.typed.push_back(text);
+        self.typed.push(text);
     }
 
     fn hang_up(&mut self, now: Moment) {
@@ -401,7 +401,7 @@ impl Client {
         if self.microphone.is_muted() {
             self.send(&FromClient::Mute { muted: true });
         }
-        while let Some(text) = self.typed.pop_front() {
+        for text in core::mem::take(&mut self.typed) {
             self.send(&FromClient::Text { text });
         }
     }

@@ -17,7 +17,7 @@ pub mod trouble;
 mod writing;
 
 pub use audio::{AudioFrame, Codec, Kind};
-pub use json::{Json, Writer, digits};
+pub use json::{Json, Writer, digits, joined};
 pub use message::{FromClient, FromProxy};
 pub use trouble::{Code, Trouble};
 

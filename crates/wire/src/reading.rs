@@ -1,7 +1,7 @@
 //! Messages read field by field. A derived reader understands the same, but weighs twenty times as much in a page, and
 //! says what is wrong in the words of its language.
 
-use crate::json::{self, Json};
+use crate::json::{self, Json, joined};
 use crate::message::{
     CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, ToolState, TurnState, Uplink,
     Upstream,
@@ -183,7 +183,7 @@ impl<'a> Fields<'a> {
 }
 
 fn odd(name: &str, expected: &str, found: &str) -> MessageError {
-    MessageError::new(&["`", name, "` is wrong: expected ", expected, "; found `", found, "`"].concat())
+    MessageError::new(&joined(&["`", name, "` is wrong: expected ", expected, "; found `", found, "`"]))
 }
 
 /// All modes.

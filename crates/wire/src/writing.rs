@@ -1,6 +1,6 @@
 //! What a client says, written field by field: the same as the derived writer, at a fraction of its weight.
 
-use crate::json::{Writer, digits};
+use crate::json::{Writer, digits, joined};
 use crate::message::{CodecName, FromClient, Hello, Mode};
 
 /// The message as a JSON object.
@@ -32,7 +32,7 @@ fn hello(hello: &Hello) -> String {
     let CodecName::Pcm = hello.audio.codec;
     let rate_hz = digits(u64::from(hello.audio.rate_hz));
     let mut object = Writer::of("hello");
-    object.raw("audio", &["{\"rate_hz\":", &rate_hz, ",\"codec\":\"pcm\"}"].concat());
+    object.raw("audio", &joined(&["{\"rate_hz\":", &rate_hz, ",\"codec\":\"pcm\"}"]));
     if let Some(ticket) = &hello.ticket {
         object.text("ticket", ticket);
     }

@@ -17,7 +17,7 @@ pub(super) struct Captions {
     /// A turn that began: from then on, the user's words answer it.
     settles: Option<(Moment, u32)>,
     /// The model's newest captions, oldest first.
-    model: VecDeque<ModelCaption>,
+    model: Vec<ModelCaption>,
     /// Samples a letter of the voice, once a turn told.
     pace: Option<f64>,
 }
@@ -133,7 +133,7 @@ impl Captions {
     /// The caption of a turn.
     fn of(&mut self, epoch: u32) -> &mut ModelCaption {
         if self.model.len() > REMEMBERED {
-            self.model.pop_front();
+            self.model.remove(0);
         }
         let place = self.model.partition_point(|caption| caption.epoch < epoch);
         if self.model.get(place).is_none_or(|caption| caption.epoch != epoch) {

@@ -1,7 +1,7 @@
 //! What the end of a socket means for the call: the one table of close codes.
 
-use vivavoce_wire::digits;
 use vivavoce_wire::trouble::{Code, Trouble};
+use vivavoce_wire::{digits, joined};
 
 /// What becomes of a call whose socket closed.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,12 +43,11 @@ fn judge_code(code: u16) -> Closing {
         ),
         other => Closing::Fail(Trouble::new(
             Code::Unknown,
-            [
+            joined(&[
                 "The proxy ended the call with code ",
                 &digits(u64::from(other)),
                 ": call again, or ask whoever runs it.",
-            ]
-            .concat(),
+            ]),
         )),
     }
 }
@@ -63,12 +62,11 @@ pub(super) fn connection_lost() -> Trouble {
 
 /// The first try to reach the proxy failed.
 pub(super) fn unreachable(url: &str) -> String {
-    [
+    joined(&[
         "The proxy at ",
         url,
         " cannot be reached: check that it is running, that this address is right, and that this device is online.",
-    ]
-    .concat()
+    ])
 }
 
 fn fail(code: Code, sentence: &str) -> Closing {

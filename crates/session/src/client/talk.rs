@@ -74,7 +74,9 @@ impl Talk {
         self.close();
         self.is_pressed = true;
         self.out.push_back(Said::Mark(true));
-        self.out.extend(self.held.drain(..).map(Said::Sound));
+        while let Some(piece) = self.held.pop_front() {
+            self.out.push_back(Said::Sound(piece));
+        }
         self.held_samples = 0;
         true
     }
@@ -174,8 +176,10 @@ impl Talk {
             }
         }
         let silent = self.held.len() - words;
-        for (index, piece) in self.held.drain(..).enumerate() {
+        let mut index = 0;
+        while let Some(piece) = self.held.pop_front() {
             self.out.push_back(Said::Sound(if index < silent { piece.silenced() } else { piece }));
+            index += 1;
         }
         self.held_samples = 0;
     }

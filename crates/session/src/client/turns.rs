@@ -3,8 +3,6 @@
 //! A proxy numbers the turns of one call from 1; here the count goes on through every call that one person's
 //! session is made of, so that a number never means two turns to a player.
 
-use std::collections::VecDeque;
-
 /// The turns of a session.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
@@ -15,7 +13,7 @@ pub(super) struct Turns {
     /// This turn and all older ones are silenced.
     dead: u32,
     /// The newest turns, oldest first.
-    recent: VecDeque<Turn>,
+    recent: Vec<Turn>,
 }
 
 /// One turn.
@@ -52,9 +50,9 @@ impl Turns {
             return false;
         }
         self.newest = epoch;
-        self.recent.push_back(Turn { epoch, received: 0, ended: None, complete: false });
+        self.recent.push(Turn { epoch, received: 0, ended: None, complete: false });
         if self.recent.len() > REMEMBERED {
-            self.recent.pop_front();
+            self.recent.remove(0);
         }
         true
     }
