@@ -133,9 +133,9 @@ function isWhole(sent, played, note) {
 function isHeard(sent, heard, note) {
   const { said, aligned, flaws, result } = lay('what the loudspeaker played', sent, heard, note)
   const missing_ms = flaws.gaps.reduce((sum, { ms }) => sum + ms, 0)
-  assert.ok(missing_ms <= 250, `${missing_ms} ms are missing`)
-  assert.ok(result.correlation > 0.9, `correlation ${result.correlation}`)
-  hasPitchOf(said, aligned, heard.rate, 0.02)
+  assert.ok(missing_ms <= 100, `${missing_ms} ms are missing`)
+  assert.ok(result.correlation > 0.95, `correlation ${result.correlation}`)
+  hasPitchOf(said, aligned, heard.rate)
 }
 
 function lay(what, sent, { samples, rate }, note) {
@@ -149,7 +149,7 @@ function lay(what, sent, { samples, rate }, note) {
   return { said, aligned, flaws, click_db, result }
 }
 
-function hasPitchOf(said, heard, rate, tolerance = 0.01) {
+function hasPitchOf(said, heard, rate) {
   const [there, here] = [pitch(said, rate), pitch(heard, rate)]
-  assert.ok(Math.abs(here / there - 1) < tolerance, `pitch ${here} Hz for ${there}`)
+  assert.ok(Math.abs(here / there - 1) < 0.01, `pitch ${here} Hz for ${there}`)
 }
