@@ -150,6 +150,7 @@ function lay(what, sent, { samples, rate }, note) {
 }
 
 function hasPitchOf(said, heard, rate) {
-  const [there, here] = [pitch(said, rate), pitch(heard, rate)]
+  // Of the same stretch: the silence after it would change which frames count as loud.
+  const [there, here] = [pitch(said, rate), pitch(heard.subarray(0, said.length), rate)]
   assert.ok(Math.abs(here / there - 1) < 0.01, `pitch ${here} Hz for ${there}`)
 }
