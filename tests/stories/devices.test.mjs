@@ -46,10 +46,8 @@ story('wakes a sound that was suspended, and loses nothing of it', {}, async tal
   const { call, browser, reply } = await tell(tale)
   await browser.run('return played[0].context.suspend().then(() => {})')
   const [whole] = await reply(1)
-  const result = compare(resample(whole.said, whole.rate), whole.samples, whole.rate)
-  tale.note(`SNR ${result.snr_db.toFixed(1)} dB, ${result.jumps.length} jumps`)
-  assert.ok(result.snr_db > 35, `SNR ${result.snr_db} dB`)
-  assert.deepEqual([result.jumps, await errors(call)], [[], []])
+  isTrue('the whole', resample(whole.said, whole.rate), whole, tale.note)
+  assert.deepEqual(await errors(call), [])
 })
 
 story('asks once for another microphone when the one it has was stopped, and hears it', {}, async ({ browser, card, after, explain }) => {
@@ -74,7 +72,7 @@ async function tell({ browser, after, explain }) {
   after(() => rmSync(folder, { recursive: true, force: true }))
   const wav = join(folder, 'reply.wav')
   writeFileSync(wav, encodeWav(speak(LONG, { rate: 24000 })))
-  const house = await House.open({ page: DIST, script: { turn: [{ when: 'story', says: LONG, audio: { wav } }] } })
+  const house = await House.open({ page: DIST, script: { pace: AHEAD, turn: [{ when: 'story', says: LONG, audio: { wav } }] } })
   after(() => house.close())
   const gate = await Gate.open(house, { script: WITNESS })
   after(() => gate.close())
@@ -108,16 +106,22 @@ function joins(before, after, note) {
   note(`the first sound ended ${(end * 1000).toFixed(0)} ms into the reply, the second began at ${(begin * 1000).toFixed(0)} ms`)
   assert.ok(begin <= end + 0.005, 'nothing is lost')
   assert.ok(end - begin < 0.25, 'no more is said twice than was not heard yet')
-  for (const [what, said, samples, rate] of [
-    ['before', there.slice(0, Math.round((end - 0.1) * before.rate)), before.samples, before.rate],
-    ['after', here.slice(Math.round((begin + 0.1) * after.rate)), after.samples, after.rate],
-  ]) {
-    const result = compare(said, samples, rate)
-    note(`${what}: ${rate} Hz, SNR ${result.snr_db.toFixed(1)} dB, ${result.jumps.length} jumps`)
-    assert.ok(result.snr_db > 35, `${what}: SNR ${result.snr_db} dB`)
-    assert.deepEqual(result.jumps, [])
-  }
+  isTrue('before', there.slice(0, Math.round((end - 0.1) * before.rate)), before, note)
+  isTrue('after', here.slice(Math.round((begin + 0.1) * after.rate)), after, note)
 }
+
+/** What a sound played is what was said, sample by sample. */
+function isTrue(what, said, { samples, rate }, note) {
+  const { snr_db, jumps, segments } = compare(said, samples, rate)
+  note(`${what}: ${rate} Hz, SNR ${snr_db.toFixed(1)} dB, ${jumps.length} jumps`)
+  const poor = segments.filter(segment => segment.snr_db < TRUE_DB)
+    .map(segment => `${segment.snr_db.toFixed(1)} dB at ${(segment.at / rate).toFixed(1)} s`)
+  assert.ok(snr_db > TRUE_DB, `${what}: SNR ${snr_db.toFixed(1)} dB (${poor.join(', ')})`)
+  assert.deepEqual(jumps, [])
+}
+
+/** A hole of 128 samples, an engine's block, leaves some 40 dB; a reply that is whole has 63 and more. */
+const TRUE_DB = 50
 
 /** From the first sample that is not silent to the last. */
 function loud({ samples }) {
@@ -193,7 +197,13 @@ const WITNESS = `
     return btoa(text)
   }`
 
-/** Some twelve seconds. */
+/**
+ * In large pieces: behind one of a usual size, a busy machine's next comes so late that the voice plays slowly, which
+ * repeats a period of it on purpose.
+ */
+const AHEAD = { chunk_ms: [2000, 2000] }
+
+/** Some fifteen seconds. */
 const LONG = 'Once upon a time there was a lighthouse keeper who counted every ship that passed, and wrote their names ' +
   'into a large green book. One winter evening no ship came, so he lit the lamp, put on his coat, and walked down to the ' +
   'harbour to ask the fishermen what they had seen.'
