@@ -23,6 +23,8 @@ function make(options = {}) {
 /** The recorder or the player made last. */
 const node = (role) => seen.nodes.findLast(({ name }) => name === `vivavoce-${role}`)
 const worker = () => seen.workers.at(-1)
+/** What it was told of the button. */
+const pressed = () => worker().said.filter(({ type }) => type === 'press').map(({ pressed }) => pressed)
 const errors = () => told.filter(({ type }) => type === 'error').map(({ code }) => code)
 
 beforeEach(() => {
@@ -204,6 +206,80 @@ test('mutes without letting go of the microphone', async () => {
   await settle()
   assert.equal(seen.tracks[0].enabled, false, 'and stays so in the next call')
   assert.equal(worker().said.findLast(({ type }) => type === 'start').muted, true)
+})
+
+test('passes the button and the interruption on, in their order', async () => {
+  await begin({ mode: 'push_to_talk' })
+  const before = worker().said.length
+  call.press()
+  call.release()
+  call.interrupt()
+  await settle()
+  const { number, mode } = worker().said[0]
+  assert.equal(mode, 'push_to_talk')
+  assert.deepEqual(worker().said.slice(before), [
+    { type: 'press', pressed: true, number }, { type: 'press', pressed: false, number }, { type: 'interrupt', number },
+  ])
+})
+
+test('keeps the button until the Worker knows of the call', async () => {
+  let tell
+  make({ url: new Promise((resolve) => { tell = resolve }) })
+  call.start()
+  call.press()
+  await settle()
+  assert.deepEqual(worker().told, [])
+  tell('wss://proxy.example/ws')
+  await settle()
+  assert.equal(worker().told[0], 'start')
+  assert.deepEqual(pressed(), [true])
+})
+
+test('lets the button go when the page is hidden, and not when it is seen again', async () => {
+  await begin({ mode: 'push_to_talk' })
+  call.press()
+  for (const hidden of [true, false]) {
+    document.hidden = hidden
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+  }
+  assert.deepEqual(pressed(), [true, false])
+})
+
+test('says nothing of a button while no call is on', async () => {
+  const useButton = () => {
+    call.press()
+    call.release()
+    call.interrupt()
+    document.hidden = true
+    document.dispatchEvent(new Event('visibilitychange'))
+    document.hidden = false
+  }
+  make({ mode: 'push_to_talk' })
+  useButton()
+  await settle()
+  assert.deepEqual(worker().said, [], 'before a call')
+  call.press()
+  call.start()
+  await settle()
+  assert.deepEqual(pressed(), [], 'nor when one begins right after it')
+  call.press()
+  call.stop()
+  const { length } = worker().said
+  useButton()
+  await settle()
+  assert.equal(worker().said.length, length, 'after a call, a press on its way included')
+})
+
+test('lets no button of a closed call act', async () => {
+  await begin()
+  call.close()
+  const { length } = worker().said
+  document.hidden = true
+  document.dispatchEvent(new Event('visibilitychange'))
+  call.press()
+  await settle()
+  assert.equal(worker().said.length, length)
 })
 
 test('goes on in writing when there is no microphone', async () => {
