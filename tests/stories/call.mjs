@@ -6,7 +6,7 @@ import { until } from '../sound/fact.mjs'
 export class Call {
   /**
    * Opens the page and waits until it can be tapped. `options` are those of the element (`audio` and so on): with
-   * them, one made for the story takes the place of the page's own.
+   * them, one made for the story takes the place of the page's own. `mode` becomes its attribute.
    */
   static async open(browser, url, options) {
     const call = new Call(browser)
@@ -18,14 +18,18 @@ export class Call {
 
   /** Clicks as a finger taps. */
   async tap(part = 'talk') {
-    let place
-    await until(`${part} stands still`, async () => {
-      const before = place
-      place = await this.#browser.run('const box = partOf(arguments[0]).getBoundingClientRect(); return `${box.x} ${box.y}`', part)
-      return place === before
-    }, { every_ms: 50 })
-    const element = await this.#browser.run('return partOf(arguments[0])', part)
+    const element = await this.#find(part)
     await element.click()
+  }
+
+  /** Puts a finger on a part and leaves it there. */
+  async press(part) {
+    await this.#browser.driver.actions().move({ origin: await this.#find(part) }).press().perform()
+  }
+
+  /** Lifts the finger. */
+  async release() {
+    await this.#browser.driver.actions().release().perform()
   }
 
   /** Types a text and sends it. */
@@ -68,6 +72,17 @@ export class Call {
       { patience_ms, why: async () => `(told: ${JSON.stringify(await this.told())})` })
   }
 
+  /** A part, once it stands still. */
+  async #find(part) {
+    let place
+    await until(`${part} stands still`, async () => {
+      const before = place
+      place = await this.#browser.run('const box = partOf(arguments[0]).getBoundingClientRect(); return `${box.x} ${box.y} ${box.width}`', part)
+      return place === before && !place.endsWith(' 0')
+    }, { every_ms: 50 })
+    return this.#browser.run('return partOf(arguments[0])', part)
+  }
+
   #browser
 
   constructor(browser) {
@@ -85,6 +100,7 @@ const WITNESS = `
   if (options) {
     const own = document.createElement('viva-voce')
     own.options = options
+    if (options.mode) own.setAttribute('mode', options.mode.replaceAll('_', '-'))
     own.url = screen.url
     screen.replaceWith(own)
     screen = own
