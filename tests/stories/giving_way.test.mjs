@@ -3,14 +3,17 @@
 
 import assert from 'node:assert/strict'
 import { DIST } from '../../scripts/build.mjs'
+import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
+import { findIn } from '../sound/fourier.mjs'
+import { lowPass, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
 import { Gate } from './gate.mjs'
 import { House } from './house.mjs'
 import { story } from './story.mjs'
 import { Switchboard } from './switchboard.mjs'
-import { WITNESS } from './witness.mjs'
+import { overhear, overheard, WITNESS } from './witness.mjs'
 
 /**
  * What the median may be, in milliseconds: a page that waits for something takes longer. The figures themselves are
@@ -74,15 +77,83 @@ story('is softer soon after the person begins to speak, and as loud as before wh
   assert.deepEqual(board.heard.filter(({ type }) => type === 'silenced'), [], 'a cough destroys nothing')
 })
 
+story('waits while the person coughs, and goes on from the very sample where it was', {}, async ({ browser, card, note, after, explain }) => {
+  const { board } = await tell({ browser, after, explain }, { bargeIn: 'hold', audio: { echoCancellation: false } })
+  await overhear(browser, 'player')
+  const said = noise(20)
+  board.speak(1, said)
+  const cough = speak('Wait!', { ...SENTENCES[0], rate: card.rate, silence_s: 0 })
+  // As above: the first cough may come too early for the detector.
+  await until('it waits', async () => {
+    await card.speak(cough)
+    await until('the person is silent', async () => (await levels(browser)).quietFor_ms > 1000)
+    return (await levels(browser)).silentAt.length > 0
+  })
+  const { parts, played } = await until('it goes on for a second', async () => {
+    const played = await overheard(browser, 'player')
+    const parts = sounding(played)
+    return parts.length > 1 && parts[1].to - parts[1].from > played.rate && { parts, played }
+  }, { every_ms: 300 })
+
+  const seconds = played.samples.length / played.rate
+  const there = resample({ samples: said.subarray(0, Math.ceil(seconds * 24000)), rate: 24000 }, played.rate)
+  const places = parts.map(part => place(part, there, played))
+  for (const [index, { begin, snr_db, jumps }] of places.entries()) {
+    assert.ok(snr_db > 50, `part ${index + 1}: SNR ${snr_db} dB`)
+    assert.deepEqual(jumps, [])
+    if (index === 0) continue
+    const ms = frames => 1000 * frames / played.rate
+    const before = places[index - 1]
+    note(`silent for ${ms(parts[index].from - parts[index - 1].to).toFixed(0)} ms, ` +
+      `${ms(before.end).toFixed(0)} ms into the voice; ${ms(before.end - begin).toFixed(1)} ms of it sound again after the fade`)
+    assert.ok(before.end >= begin, 'nothing is lost')
+    assert.ok(ms(before.end - begin) < FADE_MS, 'nothing but the fade sounds twice')
+  }
+  assert.deepEqual(board.heard.filter(({ type }) => type === 'silenced'), [], 'a cough destroys nothing')
+})
+
+/** The stretches of sound between silences of at least 100 ms: the frames `from` (the first) and `to` (after the last). */
+function sounding({ samples, rate }) {
+  const parts = []
+  samples.forEach((sample, at) => {
+    if (Math.abs(sample) < 0.001) return
+    if (parts.length === 0 || at - parts.at(-1).to > 0.1 * rate) parts.push({ from: at, to: at })
+    parts.at(-1).to = at + 1
+  })
+  return parts
+}
+
+/** Where in the voice a part begins and ends, in frames, and how like the voice it is between its fades. */
+function place({ from, to }, there, { samples, rate }) {
+  const [middle, margin] = [(from + to) >> 1, Math.round(0.01 * rate)]
+  const { lag } = findIn(there, samples.subarray(middle, middle + Math.round(0.3 * rate)))
+  const [begin, end] = [from, to].map(at => at - middle + lag)
+  const { snr_db, jumps } = compare(there.slice(begin + margin, end - margin), samples.subarray(from, to), rate)
+  return { begin, end, snr_db, jumps }
+}
+
+/** A rush that never repeats itself, 24 kHz, and stays below 4 kHz. */
+function noise(seconds) {
+  let state = 1
+  const samples = Float32Array.from({ length: seconds * 24000 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32 - 0.5
+  })
+  return lowPass(samples, 4000, 24000)
+}
+
+/** The fade to silence and the resampler's delay. */
+const FADE_MS = 6
+
 /** A call that a pretend proxy answered, with an ear at the page's output and at its microphone. */
-async function tell({ browser, after, explain }) {
+async function tell({ browser, after, explain }, options) {
   const house = await House.open({ page: DIST })
   after(() => house.close())
   const board = await Switchboard.open()
   after(() => board.close())
   const gate = await Gate.open(house, { script: WITNESS + EAR })
   after(() => gate.close())
-  const call = await Call.open(browser, gate.url, { url: board.url })
+  const call = await Call.open(browser, gate.url, { url: board.url, ...options })
   explain(() => call.told())
   await call.tap()
   await call.reach('listening')

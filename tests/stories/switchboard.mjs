@@ -17,10 +17,17 @@ export class Switchboard {
   /** What the page said, binary frames left out. */
   heard = []
 
-  /** Begins turn `epoch` and sends `seconds` of a tone of it. */
+  /** Begins turn `epoch` and sends `seconds` of 500 Hz, −13 dBFS, of it. */
   play(epoch, seconds) {
+    this.speak(epoch, Float32Array.from({ length: seconds * 24000 }, (_, index) => 0.223 * Math.sin(2 * Math.PI * index / 48)))
+  }
+
+  /** Begins turn `epoch` and sends a voice of it: samples at 24 kHz, −1…1. */
+  speak(epoch, samples) {
     this.say({ type: 'turn', epoch, state: 'started', samples: 0 })
-    for (let second = 0; second < seconds; second++) this.#socket.send(frame(epoch, this.#sequence++, second * 24000, TONE))
+    for (let at = 0; at < samples.length; at += 24000) {
+      this.#socket.send(frame(epoch, this.#sequence++, at, samples.subarray(at, at + 24000)))
+    }
   }
 
   /** Cuts turn `epoch` off; returns the moment at which that was sent. */
@@ -62,16 +69,12 @@ export class Switchboard {
 
 const READY = { type: 'ready', call: 'c', upstream: 'simulator', model: 'm', rate_hz: 24000, max_frame_bytes: 65536 }
 
-/** A second of 500 Hz, −13 dBFS: the next second goes on without a jump. */
-const TONE = Buffer.alloc(48000)
-for (let index = 0; index < 24000; index++) TONE.writeInt16LE(Math.round(7300 * Math.sin(2 * Math.PI * index / 48)), 2 * index)
-
-function frame(epoch, sequence, position, pcm) {
-  const head = Buffer.alloc(20)
-  head[0] = 2
-  head[1] = 0
-  head.writeUInt32LE(epoch, 4)
-  head.writeUInt32LE(sequence, 8)
-  head.writeBigUInt64LE(BigInt(position), 12)
-  return Buffer.concat([head, pcm])
+function frame(epoch, sequence, position, samples) {
+  const bytes = Buffer.alloc(20 + 2 * samples.length)
+  bytes[0] = 2
+  bytes.writeUInt32LE(epoch, 4)
+  bytes.writeUInt32LE(sequence, 8)
+  bytes.writeBigUInt64LE(BigInt(position), 12)
+  samples.forEach((sample, index) => bytes.writeInt16LE(Math.round(32767 * sample), 20 + 2 * index))
+  return bytes
 }
