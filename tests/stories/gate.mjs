@@ -6,10 +6,10 @@ import { connect } from 'node:net'
 export class Gate {
   /**
    * Opens a gate before `house`. What matches `held` waits for {@link release}; `script` runs in the page before
-   * everything else.
+   * everything else, `inWorker` in the call's Worker.
    */
-  static async open(house, { held, script } = {}) {
-    const gate = new Gate(house, held, script)
+  static async open(house, { held, script, inWorker } = {}) {
+    const gate = new Gate(house, held, script, inWorker)
     await new Promise(resolve => gate.#server.listen(0, '127.0.0.1', resolve))
     gate.url = `http://127.0.0.1:${gate.#server.address().port}/`
     return gate
@@ -38,14 +38,16 @@ export class Gate {
   #house
   #held
   #script
+  #inWorker
   #waiting = []
   #sockets = new Set()
   #server = createServer((request, response) => this.#pass(request, response))
 
-  constructor(house, held, script) {
+  constructor(house, held, script, inWorker) {
     this.#house = new URL(house.url)
     this.#held = held
     this.#script = script
+    this.#inWorker = inWorker
     this.#server.on('connection', socket => this.#keep(socket))
     this.#server.on('upgrade', (request, socket, head) => this.#tunnel(request, socket, head))
   }
@@ -60,16 +62,25 @@ export class Gate {
     const { hostname: host, port } = this.#house
     const headers = { ...request.headers, 'accept-encoding': 'identity' }
     const onward = ask({ host, port, method: request.method, path: request.url, headers }, async answer => {
-      if (!this.#script || !/text\/html/.test(answer.headers['content-type'])) {
+      const change = this.#changeTo(request.url, answer)
+      if (!change) {
         response.writeHead(answer.statusCode, answer.headers)
         return answer.pipe(response)
       }
-      const chunks = await answer.toArray()
-      const page = Buffer.concat(chunks).toString().replace(/<head[^>]*>|^/, head => `${head}<script src="${SLIPPED_IN}"></script>`)
-      response.setHeader('content-type', 'text/html').end(page)
+      const text = Buffer.concat(await answer.toArray()).toString()
+      response.setHeader('content-type', answer.headers['content-type']).end(change(text))
     })
     onward.on('error', () => response.destroy())
     request.pipe(onward)
+  }
+
+  /** What is to be made of a text before it passes; undefined if it is to pass as it is. */
+  #changeTo(url, answer) {
+    if (this.#script && /text\/html/.test(answer.headers['content-type'])) {
+      return page => page.replace(/<head[^>]*>|^/, head => `${head}<script src="${SLIPPED_IN}"></script>`)
+    }
+    if (this.#inWorker && WORKER.test(url)) return own => `${this.#inWorker};\n${own}`
+    return undefined
   }
 
   /** A WebSocket: bytes both ways, the request's head as it came. */
@@ -90,4 +101,6 @@ export class Gate {
   }
 }
 
+/** The Worker's script is named like the Worker. */
+const WORKER = /\/viva-voce\.\w+\.js$/
 const SLIPPED_IN = '/slipped-in.js'
