@@ -45,8 +45,10 @@ story('builds a sound anew whose clock stands although it says that it runs', {}
 story('wakes a sound that was suspended, and loses nothing of it', {}, async tale => {
   const { call, browser, reply } = await tell(tale)
   await browser.run('return played[0].context.suspend().then(() => {})')
-  const [whole] = await reply(1)
-  isTrue('the whole', resample(whole.said, whole.rate), whole, tale.note)
+  // A busy machine may be so late to wake it that another is built in its place.
+  const sounds = await reply()
+  if (sounds.length === 1) isTrue('the whole', resample(sounds[0].said, sounds[0].rate), sounds[0], tale.note)
+  else joins(...sounds, tale.note)
   assert.deepEqual(await errors(call), [])
 })
 
@@ -84,12 +86,14 @@ async function tell({ browser, after, explain }) {
   await call.reach('speaking')
   await until('two seconds were played', async () => (await browser.run('return loudSeconds(played[0])')) > 2)
   return { call, browser, reply: async count => {
-    await call.reach('listening', 60_000)
+    // While another sound is built, nobody speaks: the state alone does not say that the reply is over.
+    await call.hears('all of it was heard', ({ type, who }) => type === 'caption_end' && who === 'model', 60_000)
+    await call.reach('listening')
     const all = await played(browser)
     await call.tap()
     await call.reach('ended')
     await until('the simulator wrote it down', () => house.said().samples.length > 0)
-    assert.equal(all.length, count)
+    if (count) assert.equal(all.length, count)
     return all.map(each => ({ ...each, said: house.said() }))
   } }
 }
