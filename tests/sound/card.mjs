@@ -35,11 +35,22 @@ export class SoundCard {
 
   /** Records the loudspeaker from here on. */
   async listen() {
-    const recorder = this.#run('parec', ['--raw', '--device=loudspeaker.monitor', '--latency-msec=10',
+    const recorder = this.#run('parec', ['--raw', `--device=${this.#loudspeaker}.monitor`, '--latency-msec=10',
       '--format=float32le', '--channels=1', `--rate=${this.rate}`], ['ignore', 'pipe', 'inherit'])
     const recording = new Recording(recorder, this.rate)
     await until('the recorder records', () => recording.length > 0)
     return recording
+  }
+
+  /** Puts another loudspeaker in the place of the one that plays, as when headphones come. */
+  replaceLoudspeaker() {
+    const old = this.#loudspeaker
+    this.#loudspeaker = 'headphones'
+    this.#ask('load-module', 'module-null-sink', `sink_name=${this.#loudspeaker}`, `rate=${this.rate}`)
+    this.#hurry(`${this.#loudspeaker}.monitor`)
+    this.#ask('set-default-sink', this.#loudspeaker)
+    const [index] = this.#ask('list', 'short', 'modules').split('\n').find(line => line.includes(`sink_name=${old}`)).split('\t')
+    this.#ask('unload-module', index)
   }
 
   /** Ends the server and whatever speaks or listens. */
@@ -63,6 +74,7 @@ export class SoundCard {
   rate
 
   #folder = mkdtempSync(join(tmpdir(), 'sound-'))
+  #loudspeaker = 'loudspeaker'
   #children = new Set()
 
   constructor(rate) {
@@ -81,16 +93,29 @@ export class SoundCard {
       `--load=module-null-sink sink_name=loudspeaker rate=${this.rate}`,
       `--load=module-null-sink sink_name=microphone rate=${this.rate}`,
       '--load=module-remap-source master=microphone.monitor source_name=ear'], ['ignore', 'ignore', 'ignore'])
-    await until('PulseAudio answers', () => this.#ask('set-default-source', 'ear'))
-    if (!this.#ask('set-default-sink', 'loudspeaker')) throw new Error('PulseAudio has no loudspeaker')
-    // A null sink that nobody hurries works in steps of 2 s; real devices work in steps of some milliseconds.
-    for (const device of ['ear', 'loudspeaker.monitor']) {
-      this.#run('parec', ['--raw', `--device=${device}`, '--latency-msec=10'], ['ignore', 'ignore', 'ignore'])
-    }
+    await until('PulseAudio answers', () => this.#isDone('set-default-source', 'ear'))
+    this.#ask('set-default-sink', this.#loudspeaker)
+    for (const device of ['ear', `${this.#loudspeaker}.monitor`]) this.#hurry(device)
   }
 
+  /** A null sink that nobody hurries works in steps of 2 s; real devices work in steps of some milliseconds. */
+  #hurry(device) {
+    this.#run('parec', ['--raw', `--device=${device}`, '--latency-msec=10'], ['ignore', 'ignore', 'ignore'])
+  }
+
+  /** Tells the server something; returns its answer. */
   #ask(...words) {
-    return spawnSync('pactl', words, { env: { ...process.env, ...this.environment } }).status === 0
+    const { status, stdout, stderr } = this.#tell(words)
+    if (status !== 0) throw new Error(`pactl ${words.join(' ')} ended with ${status}: ${stderr}`)
+    return stdout
+  }
+
+  #isDone(...words) {
+    return this.#tell(words).status === 0
+  }
+
+  #tell(words) {
+    return spawnSync('pactl', words, { env: { ...process.env, ...this.environment }, encoding: 'utf8' })
   }
 
   #run(command, words, stdio) {

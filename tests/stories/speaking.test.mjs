@@ -15,7 +15,7 @@ import { overhear, overheard, witnessAt } from './witness.mjs'
 
 for (const rate of [44100, 48000]) {
   story(`speaks the reply whole at ${rate} Hz, and shows the words of both`, { rate }, async ({ browser, card, note, after, explain }) => {
-    const house = await House.open({ page: DIST, script: { turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
+    const house = await House.open({ page: DIST, script: { pace: { chunk_ms: [2000, 2000] }, turn: [{ heard: 'How is the weather?', says: 'Much as it was yesterday.' }] } })
     after(() => house.close())
     const gate = await Gate.open(house, { script: witnessAt(rate) })
     after(() => gate.close())
