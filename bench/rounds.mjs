@@ -1,7 +1,8 @@
 // What is measured in Node and in a page alike.
 
+import { load } from './load.mjs'
 import { judgeCapture, judgePlayback, through, waiting } from './quality.mjs'
-import { load, race } from './speed.mjs'
+import { race } from './speed.mjs'
 
 /** The roads that are judged: microphones to the service, the service to loudspeakers. */
 export const ROADS = [[48000, 16000], [44100, 16000], [24000, 48000], [24000, 44100]]
@@ -25,9 +26,10 @@ export async function judge(contestants) {
   return found
 }
 
-/** Races the contestants on every road, and loads the audio thread. */
-export async function hurry(contestants, { source, module, vad }, how) {
-  const loads = [48000, 44100].map((rate) => ({ rate, ...load(source, module, vad, rate, how) }))
+/** Races the contestants on every road, and loads the threads of a call; `threads(rate)` opens those. */
+export async function hurry(contestants, threads, how) {
+  const loads = []
+  for (const rate of [48000, 44100]) loads.push({ rate, ...await load(await threads(rate), how) })
   const races = []
   for (const [from, to] of ROADS) races.push({ from, to, rows: await race(takingPart(contestants, to), from, to, how) })
   return { races, loads }

@@ -23,109 +23,31 @@ export async function race(contestants, from, to, { rounds = 9, seconds = 1 } = 
   }))
 }
 
-/**
- * What the audio thread spends, as shares of a core: the very courier with its module, block after block as a context
- * at `rate` would call it, and the voice detector in its Worker. `source` is the text of worklet.js.
- */
-export function load(source, module, vad, rate, { rounds = 9, seconds = 4 } = {}) {
-  const scope = new Scope(source, rate)
-  const [microphone, player] = [scope.node('vivavoce-recorder', module), scope.node('vivavoce-player', module)]
-  const blocks = noise(rate * seconds)
-  const [input, output] = [[blocks[0]], [[new Float32Array(BLOCK)], [new Float32Array(BLOCK), new Float32Array(BLOCK)]]]
-  const shares = { capture: [], playback: [], vad: [] }
-  let position = 0
-  player.peer.postMessage({ type: 'thresholds', start: 0, restart: 0 })
-  const voice = Int16Array.from({ length: 960 }, (_, i) => 8000 * Math.sin(i * Math.PI / 10))
-  const talk = () => {
-    player.peer.postMessage({ type: 'play', epoch: 1, position, pcm: voice.buffer.slice(0) })
-    position += voice.length
-  }
-  // So much ahead that it never slows down for want of voice.
-  for (let piece = 0; piece < 50; piece++) talk()
-  for (let round = 0; round < rounds + WARM; round++) {
-    const keep = (who, time_ms) => { if (round >= WARM) shares[who].push(time_ms / 1000 / seconds) }
-    keep('capture', time(() => {
-      for (const block of blocks) {
-        input[0] = block
-        microphone.processor.process([input], [output[0]])
-      }
-    }))
-    // The voice comes in messages of 40 ms, whose copying is the player's work too.
-    const every = Math.floor(0.04 * rate / BLOCK)
-    keep('playback', time(() => {
-      for (let i = 0; i < blocks.length; i++) {
-        player.processor.process([], [output[1]])
-        if (i % every === 0) talk()
-      }
-    }))
-    if (vad) keep('vad', time(() => listen(vad, seconds)))
-  }
-  const result = Object.fromEntries(Object.entries(shares).filter(([, all]) => all.length > 0).map(([who, all]) => [who, median(all)]))
-  return { ...result, together: Object.values(result).reduce((sum, share) => sum + share, 0) }
-}
-
-/** The voice detector over noise, 20 ms at a time as the Worker hands it on. */
-function listen(calls, seconds) {
-  const area = new Int16Array(calls.memory.buffer, calls.samples_area(), 320)
-  let state = 1
-  for (let frame = 0; frame < 50 * seconds; frame++) {
-    for (let i = 0; i < 320; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      area[i] = (state >>> 16) - 32768 >> 2
-    }
-    calls.vad_push(320, 0)
-  }
-}
-
-/** What worklet.js finds around it, with ports that only carry. */
-class Scope {
-  #processors = {}
-  #ports = []
-
-  constructor(source, sampleRate) {
-    const ports = this.#ports
-    class AudioWorkletProcessor {
-      port = ports.pop()
-    }
-    const register = (name, processor) => { this.#processors[name] = processor }
-    new Function('AudioWorkletProcessor', 'registerProcessor', 'sampleRate', 'currentFrame', 'currentTime', source)(
-      AudioWorkletProcessor, register, sampleRate, 0, 0)
-  }
-
-  node(name, module) {
-    this.#ports.push(new Port())
-    const processor = new this.#processors[name]({ processorOptions: { module } })
-    const [near, peer] = [new Port(), new Port()]
-    near.other = peer
-    peer.other = near
-    processor.port.onmessage({ data: { type: 'link', port: near } })
-    // The Worker gives every frame's buffer back.
-    peer.onmessage = ({ data }) => { if (data.type === 'frame') peer.postMessage({ type: 'return', pcm: data.pcm }) }
-    return { processor, peer }
-  }
-}
-
-class Port {
-  postMessage(data) {
-    this.other?.onmessage?.({ data })
-  }
-
-  close() {}
-}
-
 /** The milliseconds that something takes: of the processor where that can be told, or else of the clock. */
-function time(act) {
-  const begun = now()
+export function time(act) {
+  const begun = tick()
   act()
   return now() - begun
 }
 
-/** In Node the time in which other programs had the processor is not counted; a page cannot tell. */
+/**
+ * In Node the time in which other programs had the processor is not counted; a page cannot tell, and its audio thread
+ * has whole milliseconds alone.
+ */
 const now = globalThis.process?.cpuUsage
   ? () => Object.values(process.cpuUsage()).reduce((sum, us) => sum + us) / 1000
-  : () => performance.now()
+  : () => (globalThis.performance ?? Date).now()
 
-function noise(count) {
+/** The moment at which the clock goes on: what is timed from there is at most one of its steps too short. */
+function tick() {
+  const before = now()
+  let after = before
+  while (after === before) after = now()
+  return after
+}
+
+/** So much noise, as blocks. */
+export function noise(count) {
   let state = 1
   const sample = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0

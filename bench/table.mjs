@@ -1,5 +1,7 @@
 // What was measured, for people.
 
+import { TARGET } from './load.mjs'
+
 /** Prints all of it. */
 export function print({ machine, node, chromium, sizes }) {
   console.log(`\n${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; Node ${machine.node}${chromium ? `; ${chromium.version}` : ''}`)
@@ -14,8 +16,8 @@ export function print({ machine, node, chromium, sizes }) {
       ...own.map((row) => ({ ...row, name: `Chromium ${row.name}`, chromium: speeds(theirs.races, row.name) })),
     ])
   }
-  console.log('\nthe audio thread and the voice detector, % of a core (blocks of 128)')
-  lines(LOAD, [...loads('Node', node), ...(chromium ? loads('Chromium', chromium) : [])])
+  console.log('\nthe audio thread and the voice detector, % of a core')
+  lines(...shares([...loads('Node', node), ...(chromium ? loads('Chromium', chromium) : [])]))
   console.log('\nbytes')
   lines([['', ({ name }) => name], ['raw', ({ bytes }) => String(bytes)], ['brotli', ({ brotli }) => String(brotli)]], sizes)
 }
@@ -49,10 +51,20 @@ const PLAYBACK = [
   ...speed('node'), ...speed('chromium'),
 ]
 
-const LOAD = [
-  ['', ({ where, rate }) => `${where}, ${rate} Hz`],
-  ...['capture', 'playback', 'vad', 'together'].map((who) => [who, (row) => shown(row[who] && 100 * row[who], 3)]),
-]
+/** A column for each place and rate, a row for each who works there. */
+function shares(places) {
+  const columns = [
+    ['', ({ name }) => name],
+    ...places.map((place) => [`${place.where}, ${place.rate} Hz`, ({ who }) => shown(100 * place[who], 3)]),
+    ['target', ({ target }) => target ?? ''],
+  ]
+  return [columns, [
+    { name: 'capture', who: 'capture' },
+    { name: 'playback', who: 'playback' },
+    { name: 'voice detector', who: 'vad' },
+    { name: 'together', who: 'together', target: `≤ ${shown(100 * TARGET, 3)}` },
+  ]]
+}
 
 function lines(columns, rows) {
   const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, show]) => show(row)))]

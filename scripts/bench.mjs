@@ -7,6 +7,7 @@ import { cpus, loadavg } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { parseArgs } from 'node:util'
 import { libsamplerate, ours, rubato, seed } from '../bench/contestants.mjs'
+import { listen, Sound } from '../bench/load.mjs'
 import { hurry, judge } from '../bench/rounds.mjs'
 import { print } from '../bench/table.mjs'
 import { build } from './build.mjs'
@@ -32,7 +33,7 @@ async function main() {
   await (isInBrowser ? setup({ tests: true }) : setup())
   await build()
   if (!wishes.alone) await peers()
-  const how = wishes.quick ? { rounds: 5, seconds: 0.1 } : { rounds: 21, seconds: 0.5 }
+  const how = wishes.quick ? { rounds: 5, seconds: 0.1, runs: 2, sound_s: 1 } : { rounds: 21, seconds: 0.5, runs: 50, sound_s: 20 }
   const node = await step('in Node', () => inNode(wishes.alone, how))
   const chromium = isInBrowser ? await step('in Chromium', () => inChromium(how)) : undefined
   const found = { machine: machine(), node, chromium, sizes: sizes(wishes.alone) }
@@ -65,9 +66,24 @@ async function inNode(isAlone, how) {
   const module = compiled(WORKLET)
   const others = () => [...rubato(compiled(DOOR)), ...libsamplerate(createRequire(import.meta.url)(join(ROOT, LIBSAMPLERATE)))]
   const contestants = [ours(module), seed(), ...(isAlone ? [] : others())]
-  const vad = existsSync(join(ROOT, VAD)) ? new WebAssembly.Instance(compiled(VAD)).exports : undefined
   const source = readFileSync(join(ROOT, COURIER), 'utf8')
-  return { quality: await judge(contestants), speed: await hurry(contestants, { source, module, vad }, how) }
+  const threads = (rate) => {
+    const ear = detector(compiled(VAD))
+    return Object.assign(new Sound(source, module, rate), { hear: (pcm) => listen(ear, pcm) })
+  }
+  return { quality: await judge(contestants), speed: await hurry(contestants, threads, how) }
+}
+
+/** The detector as src/js/vad.js has it, which fetches its module and so needs a page. */
+function detector(module) {
+  const { exports: calls } = new WebAssembly.Instance(module)
+  const area = new Uint8Array(calls.memory.buffer, calls.samples_area(), 2 * calls.samples_capacity())
+  return {
+    push(pcm, sounding) {
+      area.set(pcm)
+      return calls.vad_push(pcm.length >> 1, sounding)
+    },
+  }
 }
 
 async function inChromium(how) {
@@ -81,7 +97,7 @@ async function inChromium(how) {
     await browser.driver.manage().setTimeouts({ script: 600_000, pageLoad: 30_000 })
     await browser.driver.get(`http://127.0.0.1:${server.address().port}/bench/page.html`)
     await (await browser.run('return document.querySelector("#tap")')).click()
-    const paths = { worklet: `/${WORKLET}`, door: `/${DOOR}`, courier: `/${COURIER}`, vad: existsSync(join(ROOT, VAD)) ? `/${VAD}` : undefined }
+    const paths = { worklet: `/${WORKLET}`, door: `/${DOOR}`, courier: `/${COURIER}` }
     const version = await browser.run('return navigator.userAgent.match(/Chrome.[0-9.]+/)[0]')
     return { version, ...await browser.run('return bench(arguments[0])', { ...paths, how }) }
   } finally {

@@ -30,7 +30,7 @@ export async function compile() {
   await bind(join(folder, 'wasm', 'vivavoce.wasm'))
   await cargo('vivavoce-worklet', 'worklet')
   await polish('worklet', join(folder, 'worklet', 'vivavoce_worklet.wasm'))
-  await cargo('vivavoce-vad', 'worklet')
+  await cargo('vivavoce-vad', 'worklet', SIMD)
   await polish('vad', join(folder, 'worklet', 'vivavoce_vad.wasm'))
 }
 
@@ -92,15 +92,15 @@ function polish(name, module) {
   })
 }
 
-function cargo(crate, profile) {
+function cargo(crate, profile, flags) {
   const how = ['build', '--locked', '--target', WASM, '--profile', profile, '-p', crate]
-  return step(`${crate} as WebAssembly`, (tell) => run('cargo', how, { onLine: tell, env: { RUSTFLAGS: nameless() } }))
+  return step(`${crate} as WebAssembly`, (tell) => run('cargo', how, { onLine: tell, env: { RUSTFLAGS: nameless(flags) } }))
 }
 
 /** Flags that keep the folders of this machine out of what is built, and out of what a page downloads. */
-function nameless() {
+function nameless(more) {
   const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
-  return [process.env.RUSTFLAGS, `--remap-path-prefix=${home}=cargo`, `--remap-path-prefix=${ROOT}=.`].filter(Boolean).join(' ')
+  return [process.env.RUSTFLAGS, more, `--remap-path-prefix=${home}=cargo`, `--remap-path-prefix=${ROOT}=.`].filter(Boolean).join(' ')
 }
 
 function optimise(passes, from, to) {
@@ -173,6 +173,13 @@ const ZEROS = ['--zero-filled-memory', '--low-memory-unused']
 const STRIP = ['--strip-debug', '--strip-producers', '--strip-target-features']
 
 const WASM = 'wasm32-unknown-unknown'
+
+/**
+ * The detector takes half the time with it and hears the same bits: lanes add in the order that is written down, and none of
+ * them fuses. A browser without it (before Safari 16.4, say) calls without a detector; the lines, without which there is no
+ * sound, do without.
+ */
+const SIMD = '-C target-feature=+simd128'
 
 const GLUE = ['--target', 'web', '--no-typescript', '--omit-default-module-path', '--remove-producers-section']
 

@@ -61,6 +61,9 @@ test('the bench measures our lines within their promises', { timeout: 120_000 },
     }
   }
   for (const { rows } of node.speed.races) assert.ok(rows.every(({ ns }) => ns > 1 && ns < 10_000), JSON.stringify(rows))
-  assert.ok(node.speed.loads.every(({ capture, playback }) => capture > 0 && playback > 0))
+  for (const { capture, playback, vad, together } of node.speed.loads) {
+    assert.ok(capture > 0 && playback > 0 && vad > 0 && together < 0.1, `${capture}, ${playback}, ${vad}`)
+    assert.equal(together, capture + playback + vad)
+  }
   assert.ok(sizes.some(({ name }) => name === 'pkg/vivavoce_worklet.wasm'))
 })
