@@ -39,12 +39,13 @@ for (const rate of [44100, 48000]) {
     assert.ok(fromPage.snr_db > 27, `SNR ${fromPage.snr_db} dB`)
     assert.deepEqual(fromPage.jumps, [], 'nothing lost, nothing twice')
     assert.ok(Math.abs(fromPage.gain - 1) < 0.02, `gain ${fromPage.gain}`)
-    // Between the sound card and the browser a busy machine drops buffers now and then: what came through must arrive.
+    // Between the sound card and the browser a busy machine drops buffers now and then, WebKitGTK's a third of them: what came
+    // through must arrive, as loud as it came.
     const toBrowser = arrived('from the mouth to the browser', said, given, note)
     const fromMouth = arrived('from the mouth to the service', said, house.heard(), note)
-    assert.ok(toBrowser.correlation > 0.7, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
+    assert.ok(toBrowser.correlation > 0.4, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
     assert.ok(fromMouth.correlation > toBrowser.correlation - 0.1, `correlation ${fromMouth.correlation}`)
-    assert.ok(Math.abs(fromMouth.level - 1) < 0.2, `level ${fromMouth.level}`)
+    assert.ok(Math.abs(fromMouth.level / toBrowser.level - 1) < 0.2, `level ${fromMouth.level} of ${toBrowser.level}`)
   })
 }
 
