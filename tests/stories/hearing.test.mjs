@@ -39,13 +39,14 @@ for (const rate of [44100, 48000]) {
     assert.ok(fromPage.snr_db > 27, `SNR ${fromPage.snr_db} dB`)
     assert.deepEqual(fromPage.jumps, [], 'nothing lost, nothing twice')
     assert.ok(Math.abs(fromPage.gain - 1) < 0.02, `gain ${fromPage.gain}`)
-    // Between the sound card and the browser a busy machine drops buffers now and then, WebKitGTK's a third of them: what came
-    // through must arrive, as loud as it came.
+    // Between the sound card and the browser a busy machine drops buffers now and then: what came through must arrive, as
+    // loud as it was said, or, where buffers are gone, as loud as the browser heard it.
     const toBrowser = arrived('from the mouth to the browser', said, given, note)
     const fromMouth = arrived('from the mouth to the service', said, house.heard(), note)
-    assert.ok(toBrowser.correlation > 0.4, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
+    assert.ok(toBrowser.correlation > 0.7, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
     assert.ok(fromMouth.correlation > toBrowser.correlation - 0.1, `correlation ${fromMouth.correlation}`)
-    assert.ok(Math.abs(fromMouth.level / toBrowser.level - 1) < 0.2, `level ${fromMouth.level} of ${toBrowser.level}`)
+    const loud = toBrowser.jumps.length > 0 ? toBrowser.level : 1
+    assert.ok(Math.abs(fromMouth.level - loud) < 0.2 * loud, `level ${fromMouth.level}, not ${loud}`)
   })
 }
 
