@@ -132,9 +132,10 @@ function isWhole(sent, played, note) {
 /** The reply at the loudspeaker, on the way to which a busy machine drops a buffer now and then, and tears what is around it. */
 function isHeard(sent, heard, note) {
   const { said, aligned, flaws, result } = lay('what the loudspeaker played', sent, heard, note)
+  // The page gave it whole: isWhole saw to that. What is held here is that it sounds, and is this reply.
   const missing_ms = flaws.gaps.reduce((sum, { ms }) => sum + ms, 0)
-  assert.ok(missing_ms <= 100, `${missing_ms} ms are missing`)
-  assert.ok(result.correlation > 0.95, `correlation ${result.correlation}`)
+  assert.ok(missing_ms <= 0.1 * said.length / heard.rate * 1000, `${missing_ms} ms are missing`)
+  assert.ok(result.correlation > 0.9, `correlation ${result.correlation}`)
   hasPitchOf(said, aligned, heard.rate)
 }
 
