@@ -53,7 +53,7 @@ impl Call {
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
             mode: Mode::named(mode).unwrap_or_default(),
-            early_audio: EARLY_AUDIO,
+            kept_audio: EARLY_AUDIO,
             barge_in: barge_in_of(barge_in, patience_ms),
             seed: (js_sys::Math::random() * SEEDS) as u64,
         };

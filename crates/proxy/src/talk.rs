@@ -144,7 +144,7 @@ impl Talk {
             uplink_rate_hz: rate_hz,
             greeting: false,
             mode: self.mode,
-            early_audio: EARLY_AUDIO,
+            kept_audio: EARLY_AUDIO,
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: u64::from(std::process::id()),
         })

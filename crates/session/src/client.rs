@@ -1,30 +1,37 @@
 //! The phone's half of a call.
 //!
-//! [`Client`] decides; what it takes in and wants done is in `exchange`; its organs are `microphone` (what is sent and what is kept), `turns` (which of the
-//! model's turns live), `barge_in` (what the person's voice does to the model's), `ear` (what was heard of them),
-//! `pulse` (whether the sound keeps time), `captions` with `transcript` (which words were heard), `talk` (who may be
-//! heard when), and `closing` (what the end of a socket means). `writing` puts its events into JSON.
+//! [`Client`] decides; what it takes in and wants done is in `exchange`. Its organs are `line` (the connection: opened,
+//! lost and sought again), `microphone` (what it gives), `talk` (who may be heard when), `outgoing` (what was said and
+//! may have to be said again), `turns` (which of the model's turns live),
+//! `barge_in` (what the person's voice does to them), `ear` (what was heard of them), `captions` with `transcript` (which
+//! words that were), `pulse` (whether the sound keeps time), and `closing` (what the end of a socket means). `writing`
+//! puts its events into JSON.
 
 mod barge_in;
 mod captions;
 mod closing;
 mod ear;
 mod exchange;
+mod line;
 mod microphone;
+mod outgoing;
 mod pulse;
 mod talk;
 mod transcript;
 mod turns;
 mod writing;
 
-use crate::{Backoff, Moment};
+use crate::Moment;
+use crate::arrived::Arrived;
 use barge_in::{Interruption, Verdict};
 use bytes::Bytes;
 use captions::Captions;
 use closing::Closing;
 use core::time::Duration;
 use ear::Ear;
-use microphone::{Microphone, Said};
+use line::{Due, Line, Phase};
+use microphone::Microphone;
+use outgoing::{Loss, Outgoing, Said};
 use pulse::Pulse;
 use std::collections::VecDeque;
 use talk::Talk;
@@ -32,8 +39,8 @@ use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
 use vivavoce_dsp::jitter::Jitter;
 pub use vivavoce_dsp::player::Thresholds;
-use vivavoce_wire::audio::{AudioFrame, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, TurnState, Uplink};
+use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, Resume, TurnState, Uplink};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 pub use exchange::{
@@ -48,11 +55,13 @@ pub use vivavoce_dsp::player::Yielding;
 pub struct Client {
     config: ClientConfig,
     queue: VecDeque<ClientOutput>,
-    phase: Phase,
+    line: Line,
     /// The state that the page was told last.
     shown: ClientState,
     microphone: Microphone,
     talk: Talk,
+    outgoing: Outgoing,
+    incoming: Arrived,
     turns: Turns,
     ear: Ear,
     interruption: Interruption,
@@ -64,60 +73,30 @@ pub struct Client {
     started_at: Moment,
     pulse: Pulse,
     captions: Captions,
-    /// What was typed while there was nobody to send it to.
-    typed: Vec<String>,
-    /// Whether a socket ever opened: tells an unreachable proxy from a lost network.
-    reached: bool,
-    /// The call that `ready` named last.
+    /// The call that `ready` named last, and what opens it again.
     call: Option<String>,
+    secret: Option<String>,
     /// What the proxy complained of on this connection.
     trouble: Option<Trouble>,
     /// The complaint that the page was told last, so that it is told once.
     told: Option<Trouble>,
+    /// What the page knows to be lost.
+    told_loss: Loss,
     max_frame_bytes: usize,
-    backoff: Backoff,
-    /// When the present row of failures began.
-    lost_at: Option<Moment>,
-    /// When the proxy last said anything, and the pings since.
-    quiet_since: Moment,
-    pings: u32,
-    ping_id: u64,
-}
-
-/// Where a call stands, with what only that place needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Idle,
-    /// A socket was asked for.
-    Opening {
-        give_up_at: Moment,
-    },
-    /// Hello was said.
-    Open {
-        ready_by: Moment,
-        ready_at: Option<Moment>,
-    },
-    /// Waits before the next socket.
-    Waiting {
-        until: Moment,
-    },
-    /// Said goodbye; the proxy may say it too.
-    Leaving {
-        until: Moment,
-    },
-    Over,
 }
 
 impl Client {
     /// A call that has not started.
     pub fn new(config: ClientConfig) -> Self {
-        let kept_samples = config.early_audio.as_secs_f64() * f64::from(config.uplink_rate_hz);
+        let kept_samples = config.kept_audio.as_secs_f64() * f64::from(config.uplink_rate_hz);
         Self {
             queue: VecDeque::new(),
-            phase: Phase::Idle,
+            line: Line::new(config.seed),
             shown: ClientState::Idle,
-            microphone: Microphone::new(config.uplink_rate_hz, kept_samples as u64),
+            microphone: Microphone::new(config.uplink_rate_hz),
             talk: Talk::new(config.mode, config.uplink_rate_hz),
+            outgoing: Outgoing::new(config.uplink_rate_hz, kept_samples as u64),
+            incoming: Arrived::default(),
             turns: Turns::default(),
             ear: Ear::default(),
             interruption: Interruption::new(config.barge_in),
@@ -127,24 +106,19 @@ impl Client {
             started_at: Moment::default(),
             pulse: Pulse::default(),
             captions: Captions::default(),
-            typed: Vec::new(),
-            reached: false,
             call: None,
+            secret: None,
             trouble: None,
             told: None,
+            told_loss: Loss::default(),
             max_frame_bytes: DEFAULT_FRAME_BYTES,
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, config.seed),
-            lost_at: None,
-            quiet_since: Moment::default(),
-            pings: 0,
-            ping_id: 0,
             config,
         }
     }
 
     /// Takes in one thing that happened at `now`.
     pub fn handle(&mut self, input: ClientInput, now: Moment) {
-        if self.phase == Phase::Over {
+        if self.line.phase == Phase::Over {
             return;
         }
         match input {
@@ -155,8 +129,10 @@ impl Client {
             ClientInput::SocketClosed { code, reason: _ } => self.socket_closed(code, now),
             ClientInput::Microphone(pcm) => {
                 self.pulse.recorded();
-                self.microphone_frame(&pcm, now);
+                self.talk.take(self.microphone.take(&pcm), now);
             }
+            ClientInput::Unsent(bytes) => self.outgoing.clog(bytes),
+            ClientInput::Awake => self.wake_up(now),
             ClientInput::MicrophoneEnd => self.microphone_end(),
             ClientInput::Mute(muted) => self.mute(muted, now),
             ClientInput::Press(pressed) => self.press(pressed, now),
@@ -170,6 +146,7 @@ impl Client {
         }
         self.tick(now);
         self.show_state();
+        self.show_loss();
     }
 
     /// The next thing to do; `Timeout` comes last, so drain until then.
@@ -179,45 +156,55 @@ impl Client {
 
     /// Samples of the microphone that were dropped because nobody could be sent them for too long.
     pub const fn dropped_samples(&self) -> u64 {
-        self.microphone.dropped_samples()
+        self.outgoing.loss().sound
     }
 
     // ---- What the person does.
 
     fn start(&mut self, now: Moment) {
-        if self.phase == Phase::Idle {
+        if self.line.phase == Phase::Idle {
             self.open(now);
         }
     }
 
     fn open(&mut self, now: Moment) {
-        self.phase = Phase::Opening { give_up_at: now + OPEN_PATIENCE };
+        self.line.open(now);
         self.queue.push_back(ClientOutput::Open { url: self.config.url.clone() });
     }
 
-    fn microphone_frame(&mut self, pcm: &Bytes, now: Moment) {
-        self.talk.take(self.microphone.take(pcm), now);
-        self.pass_on();
-    }
-
-    /// Sends or keeps what the mode lets through.
-    fn pass_on(&mut self) {
+    /// Keeps what the mode lets through, and sends what may go.
+    fn pass_on(&mut self, now: Moment) {
         while let Some(said) = self.talk.next() {
-            match self.phase {
-                Phase::Open { .. } => self.send_said(said),
-                Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.keep(said),
-                Phase::Leaving { .. } | Phase::Over => {}
-            }
+            self.outgoing.push(said);
+        }
+        while let Some((number, said)) = self.outgoing.next(now) {
+            self.send_said(number, said);
         }
     }
 
-    fn send_said(&mut self, said: Said) {
+    fn send_said(&mut self, number: u32, said: Said) {
         let piece = match said {
             Said::Sound(piece) => piece,
             Said::Mark(speaking) => return self.send(&FromClient::Activity { speaking }),
+            Said::End => return self.send(&FromClient::AudioEnd),
+            Said::Mute(muted) => return self.send(&FromClient::Mute { muted }),
+            Said::Text(text) => return self.send(&FromClient::Text { text }),
         };
-        let epoch = self.turns.on_the_wire(self.ear.epoch());
-        self.queue.push_back(ClientOutput::SendBinary(self.microphone.frame(piece, epoch)));
+        let frame = AudioFrame {
+            kind: Kind::Microphone,
+            codec: Codec::Pcm,
+            epoch: self.turns.on_the_wire(self.ear.epoch()),
+            sequence: number,
+            position: piece.position(),
+            payload: piece.pcm(),
+        };
+        self.queue.push_back(ClientOutput::SendBinary(frame.encode()));
+    }
+
+    /// The connection may be dead, or may be had again.
+    fn wake_up(&mut self, now: Moment) {
+        self.line.hurry(now);
+        self.line.doubt(now);
     }
 
     fn press(&mut self, pressed: bool, now: Moment) {
@@ -225,7 +212,6 @@ impl Client {
         if self.talk.press(pressed && !self.microphone.is_muted(), now) {
             self.interrupt(now);
         }
-        self.pass_on();
     }
 
     /// Silences all that plays, as if the service had heard the person speak over it.
@@ -235,12 +221,7 @@ impl Client {
 
     fn microphone_end(&mut self) {
         self.talk.stop();
-        self.pass_on();
-        match self.phase {
-            Phase::Open { .. } => self.send(&FromClient::AudioEnd),
-            Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.microphone.end(),
-            Phase::Leaving { .. } | Phase::Over => {}
-        }
+        self.say(Said::End);
     }
 
     fn mute(&mut self, muted: bool, now: Moment) {
@@ -248,15 +229,12 @@ impl Client {
             return;
         }
         self.talk.stop();
-        self.pass_on();
-        if matches!(self.phase, Phase::Open { .. }) {
-            self.send(&FromClient::Mute { muted });
-        }
+        self.say(Said::Mute(muted));
         self.tell(ClientEvent::Muted { muted });
     }
 
     fn text(&mut self, text: String) {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() || matches!(self.line.phase, Phase::Leaving { .. }) {
             return;
         }
         let message = FromClient::Text { text };
@@ -264,31 +242,31 @@ impl Client {
             return self.complain(Code::TooLarge, TEXT_TOO_LONG);
         }
         let FromClient::Text { text } = message else { return };
-        match self.phase {
-            Phase::Open { .. } => self.send(&FromClient::Text { text }),
-            Phase::Idle | Phase::Opening { .. } | Phase::Waiting { .. } => self.keep_text(text),
-            Phase::Leaving { .. } | Phase::Over => {}
-        }
-    }
-
-    fn keep_text(&mut self, text: String) {
-        let bytes: usize = self.typed.iter().map(String::len).sum();
-        if self.typed.len() >= KEPT_TEXTS || bytes + text.len() > DEFAULT_FRAME_BYTES {
+        let (texts, bytes) = self.outgoing.waiting_texts();
+        if texts >= KEPT_TEXTS || bytes + text.len() > DEFAULT_FRAME_BYTES {
             return self.complain(Code::Limited, TEXT_TOO_SOON);
         }
-        self.typed.push(text);
+        self.say(Said::Text(text));
+    }
+
+    /// Says something after all sound so far.
+    fn say(&mut self, said: Said) {
+        while let Some(before) = self.talk.next() {
+            self.outgoing.push(before);
+        }
+        self.outgoing.push(said);
     }
 
     fn hang_up(&mut self, now: Moment) {
         self.pulse.stop();
         self.flush_all();
         self.talk.stop();
-        self.pass_on();
-        match self.phase {
+        match self.line.phase {
             Phase::Open { .. } => {
                 self.report_heard(now);
                 self.send(&FromClient::Bye);
-                self.phase = Phase::Leaving { until: now + BYE_PATIENCE };
+                self.outgoing.close();
+                self.line.leave(now);
             }
             Phase::Opening { .. } | Phase::Leaving { .. } => {
                 self.close_socket(1000, "");
@@ -334,7 +312,7 @@ impl Client {
     fn commit(&mut self, epoch: u32, now: Moment) {
         let is_new = self.silence(epoch, now);
         let epoch = self.turns.on_the_wire(epoch);
-        if is_new && epoch > 0 && matches!(self.phase, Phase::Open { .. }) {
+        if is_new && epoch > 0 && self.line.is_open() {
             self.send(&FromClient::Silenced { epoch });
         }
     }
@@ -368,55 +346,49 @@ impl Client {
     // ---- What the socket does.
 
     fn socket_open(&mut self, now: Moment) {
-        if !matches!(self.phase, Phase::Opening { .. }) {
+        if !self.line.opened(now) {
             return;
         }
-        self.phase = Phase::Open { ready_by: now + READY_PATIENCE, ready_at: None };
-        self.reached = true;
         self.trouble = None;
-        self.word_came(now);
-        self.send(&FromClient::Hello(self.hello()));
-        self.send_kept();
+        let hello = self.hello();
+        // What is left to be said to a call that goes on, its proxy says when it is ready.
+        if hello.resume.is_none() {
+            self.outgoing.begin();
+        }
+        self.send(&FromClient::Hello(hello));
     }
 
     fn hello(&self) -> Hello {
+        let secret = self.secret.clone();
+        let resume = self.call.clone().zip(secret).map(|(call, secret)| {
+            let next = self.incoming.next();
+            Resume { call, secret, next }
+        });
         Hello {
             audio: Uplink { rate_hz: self.config.uplink_rate_hz, ..Uplink::default() },
             ticket: self.config.ticket.clone(),
             client: self.config.client.clone(),
             greeting: self.config.greeting && self.call.is_none(),
             mode: self.talk.mode(),
-        }
-    }
-
-    /// Sends what waited for a socket: sound, then its end or the mute, then text.
-    fn send_kept(&mut self) {
-        self.microphone.restart();
-        while let Some(said) = self.microphone.kept() {
-            self.send_said(said);
-        }
-        if self.microphone.take_end() {
-            self.send(&FromClient::AudioEnd);
-        }
-        if self.microphone.is_muted() {
-            self.send(&FromClient::Mute { muted: true });
-        }
-        for text in core::mem::take(&mut self.typed) {
-            self.send(&FromClient::Text { text });
+            resumable: true,
+            resume,
         }
     }
 
     fn socket_text(&mut self, text: &str, now: Moment) {
-        if !self.word_came(now) {
+        if !self.line.word_came(now) {
             return;
         }
         // What a newer proxy says beyond this is skipped.
-        let Ok(message) = FromProxy::decode(text) else { return };
-        if matches!(self.phase, Phase::Leaving { .. }) {
+        let Ok((message, sequence)) = FromProxy::decode_numbered(text) else { return };
+        if matches!(self.line.phase, Phase::Leaving { .. }) {
             if matches!(message, FromProxy::Bye { .. }) {
                 self.close_socket(1000, "");
                 self.finish(String::new());
             }
+            return;
+        }
+        if sequence.is_some_and(|sequence| !self.incoming.take(sequence)) {
             return;
         }
         match message {
@@ -440,6 +412,8 @@ impl Client {
                 self.tell(ClientEvent::Tool { id, name, state });
             }
             FromProxy::Error { error } => self.proxy_complains(error),
+            FromProxy::Received { next } => self.outgoing.received(next),
+            FromProxy::Committed { next } => self.outgoing.committed(next),
             FromProxy::Ping { id } => self.send(&FromClient::Pong { id }),
             FromProxy::Pong { id: _ } => {}
             FromProxy::Bye { reason } => self.proxy_leaves(reason),
@@ -447,14 +421,45 @@ impl Client {
     }
 
     fn ready(&mut self, ready: Ready, now: Moment) {
-        let Phase::Open { ready_by, ready_at: None } = self.phase else { return };
-        self.phase = Phase::Open { ready_by, ready_at: Some(now) };
+        if !self.line.ready(now) {
+            return;
+        }
         if self.call.as_ref() != Some(&ready.call) {
+            self.part_from_the_call();
+            self.incoming = Arrived::default();
             self.turns.start_call();
         }
+        if let Some(next) = ready.next {
+            self.outgoing.go_on(next);
+            self.tell_what_was_silenced(now);
+        }
         self.call = Some(ready.call.clone());
+        self.secret = ready.secret;
+        if self.secret.is_some() {
+            // So the proxy knows that the new secret is here.
+            self.send(&FromClient::Received { next: self.incoming.next() });
+        }
         self.max_frame_bytes = ready.max_frame_bytes as usize;
         self.tell(ClientEvent::Ready { call: ready.call, upstream: ready.upstream, model: ready.model });
+    }
+
+    /// What was said of the turns while the connection was away did not arrive.
+    fn tell_what_was_silenced(&mut self, now: Moment) {
+        self.ear.forget(now);
+        let epoch = self.turns.on_the_wire(self.turns.dead());
+        if epoch > 0 {
+            self.send(&FromClient::Silenced { epoch });
+        }
+    }
+
+    /// Nothing more comes of the call that there was.
+    fn part_from_the_call(&mut self) {
+        for (epoch, samples) in self.turns.end_all() {
+            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+        }
+        self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
+        self.advance_captions();
+        self.secret = None;
     }
 
     fn model_transcript(&mut self, epoch: u32, text: &str) {
@@ -529,11 +534,15 @@ impl Client {
     }
 
     fn socket_binary(&mut self, bytes: &Bytes, now: Moment) {
-        if !self.word_came(now) || !matches!(self.phase, Phase::Open { .. }) {
+        if !self.line.word_came(now) || !self.line.is_open() {
             return;
         }
         let Ok(frame) = AudioFrame::decode(bytes) else { return };
         if frame.kind != Kind::Model || frame.payload.is_empty() {
+            return;
+        }
+        // Others number the frames of each connection.
+        if self.secret.is_some() && !self.incoming.take(frame.sequence) {
             return;
         }
         let Some(epoch) = self.turns.here(frame.epoch) else { return };
@@ -569,11 +578,16 @@ impl Client {
     }
 
     fn socket_closed(&mut self, code: u16, now: Moment) {
-        match self.phase {
-            Phase::Opening { .. } if !self.reached => self.unreachable(),
+        match self.line.phase {
+            Phase::Opening { .. } if !self.line.was_reached() => self.unreachable(),
             Phase::Opening { .. } => self.lost(now),
             Phase::Open { .. } => match closing::judge(code, self.trouble.as_ref()) {
                 Closing::Retry => self.lost(now),
+                Closing::Anew => {
+                    self.part_from_the_call();
+                    self.lost(now);
+                    self.line.hurry(now);
+                }
                 Closing::End(sentence) => self.finish(sentence),
                 Closing::Fail(trouble) => self.fail(trouble),
             },
@@ -582,41 +596,25 @@ impl Client {
         }
     }
 
-    /// The proxy spoke; says whether there is a connection that it could speak on.
-    fn word_came(&mut self, now: Moment) -> bool {
-        self.quiet_since = now;
-        self.pings = 0;
-        matches!(self.phase, Phase::Open { .. } | Phase::Leaving { .. })
-    }
-
     // ---- Losing the proxy and finding it again.
 
     /// The socket is gone and may be had again.
     fn lost(&mut self, now: Moment) {
-        for (epoch, samples) in self.turns.end_all() {
-            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+        self.outgoing.close();
+        if self.secret.is_none() {
+            self.part_from_the_call();
+            if self.talk.lose() {
+                self.outgoing.push(Said::Mark(true));
+            }
         }
-        self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
-        self.advance_captions();
-        if matches!(self.phase, Phase::Open { .. }) && self.talk.lose() {
-            self.microphone.keep(Said::Mark(true));
-        }
-        if let Phase::Open { ready_at: Some(at), .. } = self.phase
-            && now.since(at) >= STEADY
-        {
-            self.lost_at = None;
+        if self.line.was_steady(now) {
             self.told = None;
-            self.backoff.reset();
         }
-        let lost_at = *self.lost_at.get_or_insert(now);
-        if self.backoff.tries() >= MOST_TRIES || now.since(lost_at) >= LONGEST_SEARCH {
-            let trouble = self.trouble.take();
-            return self.fail(trouble.unwrap_or_else(closing::connection_lost));
+        let trouble = self.trouble.take();
+        let asked_ms = trouble.as_ref().and_then(|trouble| trouble.retry_after_ms).unwrap_or(0);
+        if !self.line.lose(asked_ms, now) {
+            self.fail(trouble.unwrap_or_else(closing::connection_lost));
         }
-        let asked = self.trouble.as_ref().and_then(|trouble| trouble.retry_after_ms).unwrap_or(0);
-        let wait = self.backoff.wait().max(Duration::from_millis(asked).min(LONGEST_WAIT));
-        self.trouble = None;
-        self.phase = Phase::Waiting { until: now + wait };
     }
 
     fn unreachable(&mut self) {
@@ -636,7 +634,7 @@ impl Client {
 
     fn finish(&mut self, reason: String) {
         self.captions.close(|epoch| self.ear.reported(epoch), &mut self.queue);
-        self.phase = Phase::Over;
+        self.line.phase = Phase::Over;
         self.show_state();
         self.tell(ClientEvent::Ended { reason });
     }
@@ -651,73 +649,49 @@ impl Client {
         let verdict = self.interruption.tick(self.is_alone(), now);
         self.judge(verdict, now);
         self.talk.tick(now);
-        self.pass_on();
-        match self.phase {
-            Phase::Opening { give_up_at } if now >= give_up_at => {
+        self.pass_on(now);
+        if self.line.is_ready() {
+            if self.ear.due_at().is_some_and(|due| now >= due) {
+                self.report_heard(now);
+            }
+            if let Some(next) = self.incoming.report(now).filter(|_| self.secret.is_some()) {
+                self.send(&FromClient::Received { next });
+            }
+        }
+        match self.line.look(now) {
+            Some(Due::Open) => self.open(now),
+            Some(Due::Ping(id)) => self.send(&FromClient::Ping { id }),
+            Some(Due::Silent) => {
+                self.close_socket(GAVE_UP, "no answer");
+                self.lost(now);
+            }
+            Some(Due::NeverOpened) => {
                 self.close_socket(GAVE_UP, "not opened in time");
-                if self.reached { self.lost(now) } else { self.unreachable() }
+                if self.line.was_reached() { self.lost(now) } else { self.unreachable() }
             }
-            Phase::Open { ready_by, ready_at: None } if now >= ready_by => self.silent(now),
-            Phase::Open { ready_at, .. } => {
-                if ready_at.is_some() && self.ear.due_at().is_some_and(|due| now >= due) {
-                    self.report_heard(now);
-                }
-                self.keep_alive(now);
-            }
-            Phase::Waiting { until } if now >= until => self.open(now),
-            Phase::Leaving { until } if now >= until => {
+            Some(Due::Left) => {
                 self.close_socket(1000, "");
                 self.finish(String::new());
             }
-            Phase::Idle
-            | Phase::Opening { .. }
-            | Phase::Waiting { .. }
-            | Phase::Leaving { .. }
-            | Phase::Over => {}
+            None => {}
         }
-    }
-
-    fn keep_alive(&mut self, now: Moment) {
-        if now < self.next_sign_at() {
-            return;
-        }
-        if self.pings >= MISSED_PINGS {
-            return self.silent(now);
-        }
-        // After a long sleep one ping is asked, not all that were missed.
-        self.quiet_since = now - (PING_AFTER + PONG_PATIENCE * self.pings);
-        self.pings += 1;
-        self.ping_id += 1;
-        self.send(&FromClient::Ping { id: self.ping_id });
-    }
-
-    /// When the next ping is due, or the connection is given up.
-    fn next_sign_at(&self) -> Moment {
-        self.quiet_since + PING_AFTER + PONG_PATIENCE * self.pings
-    }
-
-    /// The proxy no longer answers.
-    fn silent(&mut self, now: Moment) {
-        self.close_socket(GAVE_UP, "no answer");
-        self.lost(now);
     }
 
     fn wake_at(&self) -> Option<Moment> {
-        let phase = match self.phase {
-            Phase::Idle => None,
-            Phase::Opening { give_up_at } => Some(give_up_at),
-            Phase::Open { ready_by, ready_at: None } => Some(ready_by.min(self.next_sign_at())),
-            Phase::Open { ready_at: Some(_), .. } => {
-                [self.ear.due_at(), Some(self.next_sign_at())].into_iter().flatten().min()
-            }
-            Phase::Waiting { until } | Phase::Leaving { until } => Some(until),
-            Phase::Over => return None,
-        };
-        let interruption = self.interruption.due_at(self.is_alone());
-        [phase, self.captions.due_at(), self.pulse.due_at(), self.talk.due_at(), interruption]
-            .into_iter()
-            .flatten()
-            .min()
+        if self.line.phase == Phase::Over {
+            return None;
+        }
+        let reports = [self.ear.due_at(), self.incoming.due_at().filter(|_| self.secret.is_some())];
+        let organs = [
+            self.line.due_at(),
+            self.outgoing.due_at(),
+            self.captions.due_at(),
+            self.pulse.due_at(),
+            self.talk.due_at(),
+            self.interruption.due_at(self.is_alone()),
+        ];
+        let reports = reports.into_iter().filter(|_| self.line.is_ready());
+        organs.into_iter().chain(reports).flatten().min()
     }
 
     // ---- Words.
@@ -739,28 +713,34 @@ impl Client {
     }
 
     fn show_state(&mut self) {
-        let state = match self.phase {
+        let state = match self.line.phase {
             Phase::Idle | Phase::Leaving { .. } | Phase::Over => ClientState::Idle,
-            Phase::Waiting { .. } => ClientState::Reconnecting,
-            Phase::Opening { .. } | Phase::Open { ready_at: None, .. } => {
-                if self.lost_at.is_some() {
-                    ClientState::Reconnecting
-                } else {
-                    ClientState::Connecting
-                }
+            Phase::Open { ready_at: Some(_), .. } if self.ear.sounds() => ClientState::Speaking,
+            Phase::Open { ready_at: Some(_), .. } => ClientState::Listening,
+            Phase::Opening { .. } | Phase::Open { ready_at: None, .. } if !self.line.is_lost() => {
+                ClientState::Connecting
             }
-            Phase::Open { ready_at: Some(_), .. } => {
-                if self.ear.sounds() {
-                    ClientState::Speaking
-                } else {
-                    ClientState::Listening
-                }
-            }
+            Phase::Waiting { .. } | Phase::Opening { .. } | Phase::Open { .. } => ClientState::Reconnecting,
         };
         if state != self.shown {
             self.shown = state;
             self.tell(ClientEvent::State { state });
         }
+    }
+
+    /// Says that something of the person's is lost, once an outage: when it is over.
+    fn show_loss(&mut self) {
+        let loss = self.outgoing.loss();
+        if !self.line.is_ready() || loss == self.told_loss {
+            return;
+        }
+        let is_heard = loss.sound == self.told_loss.sound;
+        // Pauses are shortened all the time on a slow network: that is said once a call.
+        if !is_heard || self.told_loss.silence == 0 {
+            let (code, message) = if is_heard { PAUSES_LOST } else { WORDS_LOST };
+            self.tell(ClientEvent::Error { code: code.into(), message: message.into() });
+        }
+        self.told_loss = loss;
     }
 }
 
@@ -768,29 +748,6 @@ impl Client {
 const DEFAULT_FRAME_BYTES: usize = 64 * 1024;
 /// Transcripts come up to this much later than what they transcribe.
 const WORDS_LAG: Duration = Duration::from_secs(1);
-/// A phone on a poor network needs several seconds for TCP and TLS; browsers themselves wait minutes.
-const OPEN_PATIENCE: Duration = Duration::from_secs(15);
-/// The proxy gives the service ten seconds to open and ten to be set up, and then says so; this is for one that
-/// does not.
-const READY_PATIENCE: Duration = Duration::from_secs(30);
-/// A proxy that is there answers a goodbye within a round trip or two.
-const BYE_PATIENCE: Duration = Duration::from_secs(2);
-/// Phones and NATs drop silent connections after half a minute and more.
-const PING_AFTER: Duration = Duration::from_secs(15);
-/// Longer than any round trip that one could hold a conversation over.
-const PONG_PATIENCE: Duration = Duration::from_secs(5);
-/// Pings without any sign of life until the connection counts as dead.
-const MISSED_PINGS: u32 = 2;
-/// A network that flickers is back within this.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The last waits, half of it on average, spread the tries over about a minute.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// Tries until the call is given up.
-const MOST_TRIES: u32 = 8;
-/// Time until the call is given up.
-const LONGEST_SEARCH: Duration = Duration::from_secs(60);
-/// A connection that lasted this long begins a new row of tries when it is lost.
-const STEADY: Duration = Duration::from_secs(10);
 /// Typed lines that wait for a connection.
 const KEPT_TEXTS: usize = 16;
 /// Close code of a connection that shows no sign of life; browsers let pages use 3000 to 4999.
@@ -798,4 +755,10 @@ const GAVE_UP: u16 = 4000;
 
 const TEXT_TOO_LONG: &str = "This text is too long to be sent: shorten it.";
 const TEXT_TOO_SOON: &str = "Too much text is waiting for the connection: send it again once the call is up.";
+const WORDS_LOST: (&str, &str) = (
+    "words_lost",
+    "The connection was away for so long that some of what you said was lost: say it again.",
+);
+const PAUSES_LOST: (&str, &str) =
+    ("slow_network", "The network is too slow for your voice: answers come late. A better connection helps.");
 const PROXY_ENDED: &str = "The call has ended.";

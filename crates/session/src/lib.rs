@@ -2,6 +2,7 @@
 //!
 //! - [`moment`]: time, as an argument;
 //! - [`client`]: the phone's half of a call;
+//! - [`door`]: a phone's socket until it has said who it is;
 //! - [`relay`]: the proxy's half;
 //! - [`backoff`]: how long to wait before the next try.
 //!
@@ -10,12 +11,15 @@
 
 #![forbid(unsafe_code)]
 
+mod arrived;
 pub mod backoff;
 pub mod client;
+pub mod door;
 pub mod moment;
 pub mod relay;
 
 pub use backoff::Backoff;
 pub use client::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, PlayerReport};
+pub use door::{Door, DoorInput, DoorOutput};
 pub use moment::Moment;
 pub use relay::{Relay, RelayConfig, RelayInput, RelayOutput};

@@ -8,6 +8,9 @@ use core::time::Duration;
 pub struct Moment(Duration);
 
 impl Moment {
+    /// The clock's origin.
+    pub const ORIGIN: Self = Self(Duration::ZERO);
+
     /// The moment this long after the clock's origin.
     pub const fn after_origin(elapsed: Duration) -> Self {
         Self(elapsed)

@@ -1,33 +1,41 @@
 //! The proxy's half of a call.
 //!
-//! [`Relay`] decides; what it takes in and wants done is in `exchange`; its organs are `early` (what the phone sent
-//! before anyone listened, and while that is caught up with), `turns` (the model's turns as the phone is told of them),
-//! `credit` (how much of them it is sent ahead of what it has heard), `ledger` (function calls), `echo` (what was typed
-//! is not heard), and `verdict` (what the end of the service's socket means).
+//! [`Relay`] decides; what it takes in and wants done is in `exchange`. Its organs towards the phone are `seat` (who is
+//! there), `told` (what they were told and may not have) and `credit` (how much they are
+//! sent ahead of what they have heard); towards the service `early` (what was said before it listened, and while that is
+//! caught up with), `stream` (the person's sound as it hears it), `ledger` (function calls), `echo` (what was typed is
+//! not heard) and `verdict` (what the end of its socket means); between both, `turns` (the model's, as they are counted).
 
 mod credit;
 mod early;
 mod echo;
 mod exchange;
 mod ledger;
+mod seat;
 mod service;
+mod stream;
+mod told;
 mod turns;
 mod verdict;
 
 use crate::Moment;
+use crate::arrived::Arrived;
+use crate::door::too_large;
 use bytes::Bytes;
-use core::time::Duration;
 use credit::Credit;
 use early::{Early, Kept};
 use echo::Echo;
 use ledger::{Call, Ledger};
+use seat::{Due, Seat};
 use std::collections::VecDeque;
+use stream::Stream;
+use told::{Line, Told};
 use turns::{Turns, Word};
-use vivavoce_gemini::{ClientMessage, ServerContent, ServerMessage, Transcription};
+use vivavoce_gemini::{ServerContent, ServerMessage, Transcription};
 use vivavoce_wire::audio::{AudioFrame, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolState};
 use vivavoce_wire::trouble::{Code, Trouble};
-use vivavoce_wire::{MODEL_RATE_HZ, UPLINK_RATES_HZ};
+use vivavoce_wire::MODEL_RATE_HZ;
 
 pub use exchange::{RelayConfig, RelayInput, RelayOutput};
 
@@ -37,34 +45,30 @@ pub struct Relay {
     config: RelayConfig,
     queue: VecDeque<RelayOutput>,
     phase: Phase,
-    /// Rate of the phone's microphone.
-    rate_hz: u32,
-    /// Whether the phone lets the model be nudged.
-    greeting: bool,
-    early: Early,
-    muted: bool,
-    /// Whether the service was sent audio since the stream's last end.
-    is_streaming: bool,
-    /// Samples of silence that the service has yet to hear before it takes the user's turn as finished.
-    silence_owed: usize,
-    /// Whether a socket to the service was asked for and not closed since.
-    has_service: bool,
-    turns: Turns,
+    seat: Seat,
+    taken: Arrived,
+    told: Told,
     credit: Credit,
+    turns: Turns,
+    early: Early,
+    stream: Stream,
     ledger: Ledger,
     echo: Echo,
+    /// Whether the phone lets the model be nudged.
+    greeting: bool,
+    muted: bool,
+    /// Whether a socket to the service was asked for and not closed since.
+    has_service: bool,
+    /// The number of the phone's first word that the service was not sent.
+    passed: u32,
     /// The newest handle by which the conversation could be taken up again.
     handle: Option<String>,
     /// When the service will end the connection, if it said so.
     service_leaves_at: Option<Moment>,
     /// What the phone's own ear, or the person's button, said last.
     phone_hears_speech: bool,
-    /// What the service was told of it, where the client marks speech.
-    is_marked: bool,
-    /// When the phone last said anything, and the pings since.
-    quiet_since: Moment,
-    pings: u32,
-    ping_id: u64,
+    /// When the person's sound last went on.
+    sound_at: Moment,
 }
 
 /// Where a call stands.
@@ -72,14 +76,6 @@ pub struct Relay {
 enum Phase {
     /// No phone yet.
     Fresh,
-    /// The phone has yet to say hello.
-    Hello {
-        by: Moment,
-    },
-    /// The guard has yet to judge the hello.
-    Admitting {
-        by: Moment,
-    },
     /// The service's socket is on its way.
     Opening {
         by: Moment,
@@ -93,30 +89,29 @@ enum Phase {
 }
 
 impl Relay {
-    /// A relay for one socket of one phone.
+    /// A relay for one call.
     pub fn new(config: RelayConfig) -> Self {
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
+            seat: Seat::new(config.grace),
             config,
             queue: VecDeque::new(),
             phase: Phase::Fresh,
-            rate_hz: vivavoce_wire::SPEECH_RATE_HZ,
-            greeting: false,
-            early: Early::default(),
-            muted: false,
-            is_streaming: false,
-            silence_owed: 0,
-            has_service: false,
+            taken: Arrived::default(),
+            told: Told::default(),
             turns: Turns::default(),
+            early: Early::default(),
+            stream: Stream::default(),
             ledger: Ledger::default(),
             echo: Echo::default(),
+            greeting: false,
+            muted: false,
+            has_service: false,
+            passed: 0,
             handle: None,
             service_leaves_at: None,
             phone_hears_speech: false,
-            is_marked: false,
-            quiet_since: Moment::default(),
-            pings: 0,
-            ping_id: 0,
+            sound_at: Moment::ORIGIN,
         }
     }
 
@@ -124,12 +119,11 @@ impl Relay {
     pub fn handle(&mut self, input: RelayInput, now: Moment) {
         match input {
             _ if self.phase == Phase::Over => return,
-            RelayInput::PhoneOpen => self.phone_open(now),
+            RelayInput::PhoneEnters { hello, secret } => self.phone_enters(&hello, secret, now),
             RelayInput::PhoneText(text) => self.phone_text(&text, now),
             RelayInput::PhoneBinary(bytes) => self.phone_binary(&bytes, now),
-            RelayInput::PhoneAlive => self.sign_of_life(now),
-            RelayInput::PhoneClosed => self.phone_closed(),
-            RelayInput::Admission(verdict) => self.admission(verdict, now),
+            RelayInput::PhoneAlive => self.seat.sign_of_life(now),
+            RelayInput::PhoneClosed => self.phone_closed(now),
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason),
@@ -183,65 +177,102 @@ impl Relay {
 
     // ---- The phone.
 
-    fn phone_open(&mut self, now: Moment) {
+    fn phone_enters(&mut self, hello: &Hello, secret: Option<String>, now: Moment) {
+        if self.seat.take(hello, secret, now) {
+            let error = Trouble::new(Code::TakenOver, "This call goes on elsewhere: another connection took it over.");
+            self.close_phone(error.code.close_code(), &error.message.clone(), Some(error));
+        }
+        self.queue.push_back(RelayOutput::Seat);
+        self.told.keep(self.seat.is_kept());
+        self.stream.tune(hello.audio.rate_hz, self.config.silence_duration);
         if self.phase == Phase::Fresh {
-            self.phase = Phase::Hello { by: now + self.config.hello_deadline };
-            self.quiet_since = now;
+            self.begin(hello, now);
+        } else {
+            self.go_on(hello, now);
         }
     }
 
-    fn phone_text(&mut self, text: &str, now: Moment) {
-        self.sign_of_life(now);
-        let most_bytes = match self.phase {
-            Phase::Fresh | Phase::Hello { .. } => MOST_HELLO_BYTES,
-            _ => self.config.max_frame_bytes as usize,
-        };
-        if text.len() > most_bytes {
-            return self.too_large(text.len(), most_bytes);
-        }
-        let message = match FromClient::decode(text) {
-            Ok(message) => message,
-            Err(error) => return self.fail(Trouble::misunderstood(Code::BadMessage, error)),
-        };
-        match (self.phase, message) {
-            (Phase::Fresh | Phase::Hello { .. }, FromClient::Hello(hello)) => self.hello(hello, now),
-            (Phase::Fresh | Phase::Hello { .. }, _) => self.out_of_order("The first message must be hello."),
-            (_, message) => self.phone_says(message, now),
-        }
-    }
-
-    fn hello(&mut self, hello: Hello, now: Moment) {
-        let rate_hz = hello.audio.rate_hz;
-        if !UPLINK_RATES_HZ.contains(&rate_hz) {
-            let (least, most) = (UPLINK_RATES_HZ.start(), UPLINK_RATES_HZ.end());
-            let message = format!("audio.rate_hz must be {least} to {most}; found {rate_hz}");
-            return self.fail(Trouble::misunderstood(Code::BadMessage, message));
-        }
-        self.rate_hz = rate_hz;
+    /// The first phone of a call.
+    fn begin(&mut self, hello: &Hello, now: Moment) {
         self.greeting = hello.greeting;
-        self.early = Early::for_rate(rate_hz);
+        self.early = Early::for_rate(hello.audio.rate_hz);
         if hello.mode == Mode::PushToTalk {
             service::leave_turns_to_the_client(&mut self.config.setup);
         }
-        self.phase = Phase::Admitting { by: now + self.config.setup_deadline };
-        self.queue.push_back(RelayOutput::Admit(Box::new(hello)));
+        self.phase = Phase::Opening { by: now + self.config.setup_deadline };
+        self.has_service = true;
+        self.queue.push_back(RelayOutput::OpenService);
+    }
+
+    /// A phone takes the call up again: it is told what it missed, and how much of its own came.
+    fn go_on(&mut self, hello: &Hello, now: Moment) {
+        self.told.received(hello.resume.as_ref().map_or(u32::MAX, |resume| resume.next));
+        if self.phase == Phase::Talking {
+            self.say_ready(Some(self.taken.next()));
+        }
+        let rest: Vec<_> = self.told.rest().collect();
+        for (sequence, line) in rest {
+            self.pass(sequence, line);
+        }
+        self.send_due(now);
+    }
+
+    fn phone_text(&mut self, text: &str, now: Moment) {
+        self.seat.sign_of_life(now);
+        let most_bytes = self.config.max_frame_bytes as usize;
+        if text.len() > most_bytes {
+            return self.fail(too_large(text.len(), most_bytes));
+        }
+        match FromClient::decode(text) {
+            Ok(message) => self.phone_says(message, now),
+            Err(error) => self.fail(Trouble::misunderstood(Code::BadMessage, error)),
+        }
     }
 
     fn phone_says(&mut self, message: FromClient, now: Moment) {
         match message {
-            FromClient::Hello(_) => self.out_of_order("hello is said once on a connection."),
-            FromClient::Text { text } => self.phone_typed(text, now),
-            FromClient::Mute { muted } => self.phone_mutes(muted),
-            FromClient::Activity { speaking } => self.phone_marks(speaking),
-            FromClient::AudioEnd => self.phone_audio_ends(),
+            FromClient::Hello(_) => self.fail(Trouble::misunderstood(
+                Code::OutOfOrder,
+                "hello is said once on a connection.",
+            )),
+            FromClient::Text { text } => {
+                self.taken.count();
+                self.phone_typed(text, now);
+            }
+            FromClient::Mute { muted } => {
+                self.taken.count();
+                self.phone_mutes(muted);
+            }
+            FromClient::Activity { speaking } => {
+                self.taken.count();
+                self.phone_marks(speaking);
+            }
+            FromClient::AudioEnd => {
+                self.taken.count();
+                self.phone_audio_ends();
+            }
+            FromClient::Received { next } => self.phone_received(next),
             FromClient::Heard { epoch, samples } => self.credit.heard(epoch, samples),
             FromClient::Silenced { epoch } => self.phone_silences(epoch),
             // No function runs in the page: no such call is open.
-            FromClient::ToolResult { id: _, result: _ } => {}
+            FromClient::ToolResult { id: _, result: _ } => self.taken.count(),
             FromClient::Ping { id } => self.say(FromProxy::Pong { id }),
             FromClient::Pong { id: _ } => {}
             FromClient::Bye => self.phone_leaves(),
         }
+    }
+
+    /// The phone has all that is numbered below `next`, and with it the secret that `ready` held.
+    fn phone_received(&mut self, next: u32) {
+        self.told.received(next);
+        if self.seat.is_kept() {
+            self.queue.push_back(RelayOutput::SecretKept);
+        }
+    }
+
+    /// The number of what came last.
+    const fn number(&self) -> u32 {
+        self.taken.next().saturating_sub(1)
     }
 
     fn phone_typed(&mut self, text: String, now: Moment) {
@@ -250,7 +281,7 @@ impl Relay {
         }
         if self.passes() {
             self.send_text(text, now);
-        } else if !self.early.keep_text(text) {
+        } else if !self.early.keep_text(self.number(), text) {
             let message = "Too much text before the call is ready: wait for ready.";
             self.fail(Trouble::new(Code::Limited, message));
         }
@@ -273,16 +304,9 @@ impl Relay {
             return;
         }
         if self.passes() {
-            self.mark(speaking);
+            self.stream.mark(speaking, &mut self.queue);
         } else {
-            self.early.keep_mark(speaking);
-        }
-    }
-
-    fn mark(&mut self, speaking: bool) {
-        if self.is_marked != speaking {
-            self.is_marked = speaking;
-            self.send_service(service::activity(speaking));
+            self.early.keep_mark(self.number(), speaking);
         }
     }
 
@@ -314,28 +338,30 @@ impl Relay {
         } else if self.passes() {
             self.end_stream();
         } else {
-            self.early.keep_end();
+            self.early.keep_end(self.number());
         }
     }
 
     fn phone_leaves(&mut self) {
         self.leave_service();
         self.say(FromProxy::Bye { reason: "You hung up.".into() });
-        self.close_phone(1000, "");
+        self.end_phone(1000, "");
     }
 
     fn phone_binary(&mut self, bytes: &Bytes, now: Moment) {
-        self.sign_of_life(now);
-        if matches!(self.phase, Phase::Fresh | Phase::Hello { .. }) {
-            return self.out_of_order("The first message must be hello; audio may follow it at once.");
-        }
+        self.seat.sign_of_life(now);
         let most_bytes = self.config.max_frame_bytes as usize;
         if bytes.len() > most_bytes {
-            return self.too_large(bytes.len(), most_bytes);
+            return self.fail(too_large(bytes.len(), most_bytes));
         }
         match AudioFrame::decode(bytes) {
-            Ok(AudioFrame { kind: Kind::Microphone, payload, .. }) => self.phone_audio(payload),
-            Ok(AudioFrame { kind: Kind::Model, .. }) => self.fail(Trouble::misunderstood(
+            Ok(frame) if frame.kind == Kind::Microphone => {
+                // Who never takes a call up again may number as they like.
+                if self.taken.take(frame.sequence) || !self.seat.is_kept() {
+                    self.phone_audio(frame.payload, now);
+                }
+            }
+            Ok(_) => self.fail(Trouble::misunderstood(
                 Code::BadMessage,
                 "byte 0 of an audio frame from a client is 1 (microphone); found 2 (model)",
             )),
@@ -343,32 +369,26 @@ impl Relay {
         }
     }
 
-    fn phone_audio(&mut self, pcm: Bytes) {
+    fn phone_audio(&mut self, pcm: Bytes, now: Moment) {
+        self.sound_at = now;
         if self.muted || pcm.is_empty() {
             return;
         }
         if self.passes() {
             self.send_audio(pcm);
         } else {
-            self.early.keep_audio(pcm);
+            self.early.keep_audio(self.number(), pcm);
         }
     }
 
-    fn phone_closed(&mut self) {
-        self.leave_service();
-        self.phase = Phase::Over;
-    }
-
-    fn admission(&mut self, verdict: Result<(), Trouble>, now: Moment) {
-        if !matches!(self.phase, Phase::Admitting { .. }) {
-            return;
+    /// Waits for a phone that can come back, and leaves with one that can't.
+    fn phone_closed(&mut self, now: Moment) {
+        if self.seat.is_kept() && self.phase == Phase::Talking {
+            self.seat.leave(now);
+        } else {
+            self.leave_service();
+            self.phase = Phase::Over;
         }
-        if let Err(trouble) = verdict {
-            return self.fail(trouble);
-        }
-        self.phase = Phase::Opening { by: now + self.config.setup_deadline };
-        self.has_service = true;
-        self.queue.push_back(RelayOutput::OpenService);
     }
 
     // ---- The service.
@@ -376,7 +396,7 @@ impl Relay {
     fn service_open(&mut self, now: Moment) {
         if matches!(self.phase, Phase::Opening { .. }) {
             self.phase = Phase::SettingUp { by: now + self.config.setup_deadline };
-            self.send_service(self.config.setup.clone().into());
+            self.queue.push_back(RelayOutput::ToService(Box::new(self.config.setup.clone().into())));
         }
     }
 
@@ -392,13 +412,13 @@ impl Relay {
             return;
         }
         if let Some(handle) = message.session_resumption_update.as_ref().and_then(|update| update.handle()) {
-            self.handle = Some(handle.into());
+            self.checkpoint(handle);
         }
         if let Some(go_away) = &message.go_away {
             self.service_leaves_at = Some(now + go_away.time_left.unwrap_or_default());
         }
         if let Some(speaking) = service::speaking(message) {
-            self.say(FromProxy::Activity { speaking });
+            self.tell(FromProxy::Activity { speaking });
         }
         if let Some(content) = &message.server_content {
             self.content(content, now);
@@ -412,27 +432,45 @@ impl Relay {
         let greets = self.greeting && !self.early.has_text();
         self.early.begin(now);
         self.catch_up(now);
+        self.say_ready(None);
+        if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
+            self.send_text(greeting, now);
+        }
+    }
+
+    fn say_ready(&mut self, next: Option<u32>) {
         self.say(FromProxy::Ready(Ready {
             call: self.config.call.clone(),
             upstream: self.config.upstream,
             model: self.config.setup.model.clone(),
             rate_hz: MODEL_RATE_HZ,
             max_frame_bytes: self.config.max_frame_bytes,
+            secret: self.seat.secret(),
+            next,
         }));
-        if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
-            self.send_text(greeting, now);
-        }
     }
 
     /// Passes on what waits and may go.
     fn catch_up(&mut self, now: Moment) {
-        while let Some(kept) = self.early.next(now) {
+        while let Some((number, kept)) = self.early.next(now) {
+            self.passed = number.saturating_add(1);
             match kept {
                 Kept::Audio(pcm) => self.send_audio(pcm),
                 Kept::End => self.end_stream(),
                 Kept::Text(text) => self.send_text(text, now),
-                Kept::Mark(speaking) => self.mark(speaking),
+                Kept::Mark(speaking) => self.stream.mark(speaking, &mut self.queue),
             }
+        }
+        if self.early.is_empty() {
+            self.passed = self.taken.next();
+        }
+    }
+
+    /// The service gave a handle: what it was sent before is safe.
+    fn checkpoint(&mut self, handle: &str) {
+        self.handle = Some(handle.into());
+        if self.seat.is_kept() {
+            self.say(FromProxy::Committed { next: self.passed });
         }
     }
 
@@ -441,7 +479,7 @@ impl Relay {
         if content.interrupted {
             let word = self.turns.interrupted(self.credit.is_unheard(), now);
             self.silence(self.turns.newest());
-            self.queue.extend(word.map(RelayOutput::from));
+            word.into_iter().for_each(|word| self.tell_word(word));
         }
         if let Some(piece) = &content.input_transcription {
             self.user_spoke(piece, now);
@@ -477,7 +515,7 @@ impl Relay {
 
     fn show_user(&mut self, text: String, done: bool) {
         if !text.is_empty() || done {
-            self.say(FromProxy::UserTranscript { text, done });
+            self.tell(FromProxy::UserTranscript { text, done });
         }
     }
 
@@ -496,7 +534,7 @@ impl Relay {
         }
         let refused = self.ledger.take_open();
         if !refused.is_empty() {
-            self.send_service(service::refusals(&refused));
+            self.queue.push_back(service::refusals(&refused).into());
         }
         for call in refused {
             self.show_tool(call, ToolState::Failed);
@@ -505,7 +543,7 @@ impl Relay {
 
     fn show_tool(&mut self, call: Call, state: ToolState) {
         let (id, name) = (call.id.unwrap_or_default(), call.name);
-        self.say(FromProxy::Tool { id, name, state, arguments: None });
+        self.tell(FromProxy::Tool { id, name, state, arguments: None });
     }
 
     // ---- Ends.
@@ -525,21 +563,11 @@ impl Relay {
         self.fail(trouble.retry_after_ms(1_000));
     }
 
-    fn out_of_order(&mut self, message: &str) {
-        self.fail(Trouble::misunderstood(Code::OutOfOrder, message));
-    }
-
-    fn too_large(&mut self, found_bytes: usize, most_bytes: usize) {
-        let message = format!("A frame holds at most {most_bytes} bytes here; found {found_bytes}.");
-        self.fail(Trouble::new(Code::TooLarge, message));
-    }
-
     /// Ends the call with trouble: the phone is told, and everything is closed.
     fn fail(&mut self, trouble: Trouble) {
-        let (code, reason) = (trouble.code.close_code(), close_reason(&trouble.message));
-        self.say(FromProxy::Error { error: trouble });
         self.close_service();
-        self.close_phone(code, &reason);
+        self.close_phone(trouble.code.close_code(), &trouble.message.clone(), Some(trouble));
+        self.phase = Phase::Over;
     }
 
     /// Leaves nothing hanging: the user's turn is closed before the socket is.
@@ -554,155 +582,144 @@ impl Relay {
         }
     }
 
-    fn close_phone(&mut self, code: u16, reason: &str) {
-        self.queue.push_back(RelayOutput::ClosePhone { code, reason: reason.into() });
+    /// Says why, if there is trouble, and hangs up on the phone.
+    fn close_phone(&mut self, code: u16, reason: &str, trouble: Option<Trouble>) {
+        if let Some(error) = trouble {
+            self.say(FromProxy::Error { error });
+        }
+        if self.seat.is_taken() {
+            self.queue.push_back(RelayOutput::ClosePhone { code, reason: close_reason(reason) });
+        }
+    }
+
+    fn end_phone(&mut self, code: u16, reason: &str) {
+        self.close_phone(code, reason, None);
         self.phase = Phase::Over;
     }
 
     // ---- Time.
 
     fn tick(&mut self, now: Moment) {
-        if self.phase == Phase::Talking {
-            self.send_due(now);
-        }
         match self.phase {
-            Phase::Hello { by } if now >= by => self.fail(Trouble::new(
-                Code::HelloTimeout,
-                "No hello came in time: it is the first message of every connection.",
-            )),
-            Phase::Admitting { by } if now >= by => {
-                self.fail(Trouble::new(Code::Internal, "The proxy could not check this call in time."));
-            }
             Phase::Opening { by } if now >= by => self.fail(verdict::never_opened()),
             Phase::SettingUp { by } if now >= by => self.fail(verdict::never_ready()),
             Phase::Talking => {
+                self.send_due(now);
                 self.catch_up(now);
-                if now >= self.next_sign_at() {
-                    self.ask_for_a_sign(now);
+                if self.stands_still_at().is_some_and(|at| now >= at) {
+                    self.end_stream();
                 }
+                if let Some(next) = self.taken.report(now).filter(|_| self.seat.is_kept()) {
+                    self.say(FromProxy::Received { next });
+                }
+                self.look_at_the_seat(now);
             }
-            Phase::Fresh
-            | Phase::Hello { .. }
-            | Phase::Admitting { .. }
-            | Phase::Opening { .. }
-            | Phase::SettingUp { .. }
-            | Phase::Over => {}
+            Phase::Fresh | Phase::Opening { .. } | Phase::SettingUp { .. } | Phase::Over => {}
         }
     }
 
-    fn sign_of_life(&mut self, now: Moment) {
-        self.quiet_since = now;
-        self.pings = 0;
+    /// When a turn of the person's has stood still for too long.
+    fn stands_still_at(&self) -> Option<Moment> {
+        let is_open = self.stream.is_open() && self.early.is_empty() && self.seat.is_kept();
+        is_open.then(|| self.sound_at + self.config.hold)
     }
 
-    /// When the next ping is due, or the phone counts as gone.
-    fn next_sign_at(&self) -> Moment {
-        self.quiet_since + PHONE_QUIET + PONG_PATIENCE * self.pings
-    }
-
-    fn ask_for_a_sign(&mut self, now: Moment) {
-        if self.pings >= MISSED_PINGS {
-            self.leave_service();
-            return self.close_phone(1001, "no sign of life");
+    fn look_at_the_seat(&mut self, now: Moment) {
+        match self.seat.look(now) {
+            Some(Due::Ping(id)) => self.say(FromProxy::Ping { id }),
+            Some(Due::Lost) => {
+                self.close_phone(1001, "no sign of life", None);
+                self.phone_closed(now);
+            }
+            Some(Due::Over) => {
+                self.leave_service();
+                self.phase = Phase::Over;
+            }
+            None => {}
         }
-        // A process that slept asks once, not for all the pings that it missed.
-        self.quiet_since = now - (PHONE_QUIET + PONG_PATIENCE * self.pings);
-        self.pings += 1;
-        self.ping_id += 1;
-        self.say(FromProxy::Ping { id: self.ping_id });
     }
 
     fn wake_at(&self) -> Option<Moment> {
         match self.phase {
             Phase::Fresh | Phase::Over => None,
-            Phase::Hello { by }
-            | Phase::Admitting { by }
-            | Phase::Opening { by }
-            | Phase::SettingUp { by } => Some(by),
-            Phase::Talking => [Some(self.next_sign_at()), self.credit.due_at(), self.early.due_at()]
-                .into_iter()
-                .flatten()
-                .min(),
+            Phase::Opening { by } | Phase::SettingUp { by } => Some(by),
+            Phase::Talking => {
+                let credit = self.credit.due_at().filter(|_| self.seat.is_taken());
+                let report = self.taken.due_at().filter(|_| self.seat.is_kept());
+                [self.seat.due_at(), credit, self.early.due_at(), self.stands_still_at(), report]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
         }
     }
 
     // ---- Words.
 
     fn send_audio(&mut self, pcm: Bytes) {
-        let samples = pcm.len() / 2;
-        self.silence_owed = if pcm.iter().all(|byte| *byte == 0) {
-            self.silence_owed.saturating_sub(samples)
-        } else {
-            self.turn_end_samples().min(self.silence_owed + samples * SILENCE_PER_SOUND)
-        };
-        self.is_streaming = true;
-        self.queue.push_back(RelayOutput::Uplink { pcm, rate_hz: self.rate_hz });
-    }
-
-    /// The silence that ends a turn for certain.
-    fn turn_end_samples(&self) -> usize {
-        let silence = (self.config.silence_duration + SILENCE_MARGIN).min(LONGEST_SILENCE);
-        silence.as_millis() as usize * self.rate_hz as usize / 1000
+        self.stream.send(pcm, &mut self.queue);
     }
 
     fn send_text(&mut self, text: String, now: Moment) {
         self.echo.expect(&text, now);
-        self.send_service(service::text(text));
+        self.queue.push_back(service::text(text).into());
     }
 
-    /// Closes the user's turn. The stream's end alone closes none on some models, so what silence is owed goes first;
-    /// the service counts it in samples, not on a clock, and so it is sent at once.
+    /// Closes the person's turn.
     fn end_stream(&mut self) {
-        self.mark(false);
-        if self.client_marks_speech() || !core::mem::take(&mut self.is_streaming) {
-            return;
-        }
-        let piece = Bytes::from(vec![0; self.rate_hz as usize / 10 * 2]);
-        let mut left_bytes = core::mem::take(&mut self.silence_owed) * 2;
-        while left_bytes > 0 {
-            let pcm = piece.slice(..left_bytes.min(piece.len()));
-            left_bytes -= pcm.len();
-            self.queue.push_back(RelayOutput::Uplink { pcm, rate_hz: self.rate_hz });
-        }
-        self.send_service(service::stream_end());
+        let client_marks_speech = self.client_marks_speech();
+        self.stream.end(client_marks_speech, &mut self.queue);
     }
 
-    fn send_service(&mut self, message: ClientMessage) {
-        self.queue.push_back(RelayOutput::ToService(Box::new(message)));
-    }
-
+    /// Says something that concerns this connection only.
     fn say(&mut self, message: FromProxy) {
-        self.queue.push_back(RelayOutput::ToPhone(message));
+        if self.seat.is_taken() {
+            self.queue.push_back(RelayOutput::ToPhone { message, sequence: None });
+        }
+    }
+
+    /// Tells the phone, or the one that comes next.
+    fn tell(&mut self, message: FromProxy) {
+        self.tell_word(Word::Text(message));
+    }
+
+    fn tell_word(&mut self, word: Word) {
+        let (sequence, line) = self.told.tell(word);
+        if self.seat.is_taken() {
+            self.pass(sequence, line);
+        }
+    }
+
+    fn pass(&mut self, sequence: u32, line: Line) {
+        let sequence = Some(sequence).filter(|_| self.seat.is_kept());
+        self.queue.push_back(match line {
+            Line::Text(message) => RelayOutput::ToPhone { message, sequence },
+            Line::Audio { frame, .. } => RelayOutput::ToPhoneAudio(frame),
+        });
     }
 
     /// Sends of the turns what the phone has credit for.
     fn send_due(&mut self, now: Moment) {
-        while let Some(word) = self.credit.release(now) {
-            self.queue.push_back(word.into());
+        while self.seat.is_taken()
+            && let Some(word) = self.credit.release(now)
+        {
+            self.tell_word(word);
         }
     }
 
     /// Sends all that waits of the turns: nobody is there to send it later.
     fn send_rest(&mut self) {
         while let Some(word) = self.credit.take() {
-            self.queue.push_back(word.into());
+            self.tell_word(word);
         }
     }
 
     /// Nobody hears any more of a turn and all older ones.
     fn silence(&mut self, epoch: u32) {
         let begun = self.credit.silence(epoch);
+        self.told.silence(epoch);
         self.queue.push_back(RelayOutput::DropAudio { epoch });
-        self.queue.extend(begun.into_iter().map(RelayOutput::from));
-    }
-}
-
-impl From<Word> for RelayOutput {
-    fn from(word: Word) -> Self {
-        match word {
-            Word::Text(message) => Self::ToPhone(message),
-            Word::Audio { frame, .. } => Self::ToPhoneAudio(frame),
-        }
+        begun.into_iter().for_each(|word| self.tell_word(word));
     }
 }
 
@@ -717,18 +734,3 @@ fn close_reason(sentence: &str) -> String {
 
 /// RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code.
 const MOST_REASON_BYTES: usize = 123;
-/// A ticket and some words; DESIGN.md §3.
-const MOST_HELLO_BYTES: usize = 4 * 1024;
-/// Beyond the service's own silence duration, so that its turn ends for certain (`gemini-live-protocol.md` §4.5).
-const SILENCE_MARGIN: Duration = Duration::from_millis(300);
-/// Longer than any silence that ends a turn.
-const LONGEST_SILENCE: Duration = Duration::from_secs(30);
-/// Sound is owed this many times its length in silence, up to what ends a turn: 50 ms, shorter than any word, are
-/// owed all of it, and a crumb does not make the proxy send a second.
-const SILENCE_PER_SOUND: usize = 20;
-/// Twice what a client waits before it asks by itself.
-const PHONE_QUIET: Duration = Duration::from_secs(30);
-/// Longer than a phone takes from one network to the next.
-const PONG_PATIENCE: Duration = Duration::from_secs(10);
-/// Pings without any sign of life until a phone counts as gone.
-const MISSED_PINGS: u32 = 2;

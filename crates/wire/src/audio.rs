@@ -23,7 +23,7 @@ pub struct AudioFrame {
     /// The model's turn that this belongs to. From the microphone: the newest turn that the
     /// speaker could have heard. 0 before any turn.
     pub epoch: u32,
-    /// Number of this frame in its direction of this connection, from 0, wrapping.
+    /// Number of this frame in its direction of the call, from 0: one count with all that is numbered there.
     pub sequence: u32,
     /// Index of the first sample: in the call for the microphone, in the turn for the model.
     pub position: u64,

@@ -256,10 +256,17 @@ impl<'a> Reader<'a> {
 #[derive(Debug)]
 pub struct Writer(String);
 
+impl Default for Writer {
+    /// An object without fields so far.
+    fn default() -> Self {
+        Self(String::from("{"))
+    }
+}
+
 impl Writer {
     /// An object of that `type`.
     pub fn of(kind: &str) -> Self {
-        let mut writer = Self(String::from("{"));
+        let mut writer = Self::default();
         writer.text("type", kind);
         writer
     }

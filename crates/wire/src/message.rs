@@ -39,6 +39,11 @@ pub enum FromClient {
         /// 24 kHz samples of the turn that have been heard.
         samples: u64,
     },
+    /// Everything numbered below this has arrived; said of a call that can be taken up again.
+    Received {
+        /// The number that is expected next.
+        next: u32,
+    },
     /// The client silenced a turn and all older ones by itself: nothing more of them is to be sent.
     Silenced {
         /// The newest turn that was silenced.
@@ -82,6 +87,30 @@ pub struct Hello {
     /// How the two sides share the line.
     #[serde(default, skip_serializing_if = "Mode::is_open")]
     pub mode: Mode,
+    /// Whether the call is to outlive this connection for a while, and be taken up again by another.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub resumable: bool,
+    /// The call that is taken up again; a new one begins without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
+}
+
+/// A call that is taken up again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Its id, as `ready` gave it.
+    pub call: String,
+    /// The newest secret that `ready` gave with it.
+    pub secret: String,
+    /// Everything of the proxy's numbered below this has arrived.
+    pub next: u32,
+}
+
+impl fmt::Debug for Resume {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resume").field("call", &self.call).field("next", &self.next).finish_non_exhaustive()
+    }
 }
 
 /// How the two sides of a call share the line.
@@ -171,6 +200,16 @@ pub enum FromProxy {
         /// What, and what to do.
         error: Trouble,
     },
+    /// The proxy has everything of the client's that is numbered below this.
+    Received {
+        /// The number that is expected next.
+        next: u32,
+    },
+    /// What is numbered below this is safe with the service: it need not be kept to be said again.
+    Committed {
+        /// The number of the first that is not.
+        next: u32,
+    },
     /// Are you there? Answered by `pong` with the same number.
     Ping {
         /// Any number.
@@ -189,7 +228,7 @@ pub enum FromProxy {
 }
 
 /// What the client may count on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ready {
     /// The call's id: names it in logs, opens nothing.
     pub call: String,
@@ -201,6 +240,24 @@ pub struct Ready {
     pub rate_hz: u32,
     /// The largest frame that the proxy takes, in bytes.
     pub max_frame_bytes: u32,
+    /// Opens the call again; given for one that is resumable, and a new one at each `ready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Of a call that was taken up again: the number of what the proxy expects next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u32>,
+}
+
+impl fmt::Debug for Ready {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready")
+            .field("call", &self.call)
+            .field("upstream", &self.upstream)
+            .field("model", &self.model)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who answers.
@@ -288,6 +345,19 @@ impl FromProxy {
     /// The message as a text frame.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("messages hold nothing that JSON cannot")
+    }
+
+    /// The message as a text frame that bears a number.
+    pub fn encode_numbered(&self, sequence: u32) -> String {
+        format!("{{\"sequence\":{sequence},{}", &self.encode()[1..])
+    }
+
+    /// Reads one text frame, and its number if it bears one.
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub fn decode_numbered(text: &str) -> Result<(Self, Option<u32>), MessageError> {
+        reading::numbered(text)
     }
 }
 

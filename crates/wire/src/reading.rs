@@ -3,15 +3,20 @@
 
 use crate::json::{self, Json, joined};
 use crate::message::{
-    CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, ToolState, TurnState, Uplink,
+    CodecName, FromClient, FromProxy, Hello, MessageError, Mode, Ready, Resume, ToolState, TurnState, Uplink,
     Upstream,
 };
 use crate::trouble::{Code, Trouble};
 
 /// Reads an object by its `type`.
 pub(crate) fn from_proxy(text: &str) -> Result<FromProxy, MessageError> {
+    numbered(text).map(|(message, _)| message)
+}
+
+/// Reads an object by its `type`, and the number that it bears.
+pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageError> {
     let fields = Fields::of("the message", text)?;
-    Ok(match fields.text("type")?.as_str() {
+    let message = match fields.text("type")?.as_str() {
         "ready" => FromProxy::Ready(ready(&fields)?),
         "user_transcript" => {
             FromProxy::UserTranscript { text: fields.text("text")?, done: fields.flag_or_no("done")? }
@@ -23,11 +28,14 @@ pub(crate) fn from_proxy(text: &str) -> Result<FromProxy, MessageError> {
         "activity" => FromProxy::Activity { speaking: fields.flag("speaking")? },
         "tool" => tool(&fields)?,
         "error" => FromProxy::Error { error: trouble(fields.raw("error"))? },
+        "received" => FromProxy::Received { next: fields.u32("next")? },
+        "committed" => FromProxy::Committed { next: fields.u32("next")? },
         "ping" => FromProxy::Ping { id: fields.u64("id")? },
         "pong" => FromProxy::Pong { id: fields.u64("id")? },
         "bye" => FromProxy::Bye { reason: fields.text("reason")? },
         found => return Err(odd("type", "one that a proxy says", found)),
-    })
+    };
+    Ok((message, fields.u32_or_none("sequence")?))
 }
 
 /// Reads an object by its `type`.
@@ -40,6 +48,7 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "activity" => FromClient::Activity { speaking: fields.flag("speaking")? },
         "audio_end" => FromClient::AudioEnd,
         "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
+        "received" => FromClient::Received { next: fields.u32("next")? },
         "silenced" => FromClient::Silenced { epoch: fields.u32("epoch")? },
         "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.object("result")? },
         "ping" => FromClient::Ping { id: fields.u64("id")? },
@@ -65,7 +74,14 @@ fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
         client: fields.text_or_none("client")?,
         greeting: fields.present("greeting").is_none() || fields.flag("greeting")?,
         mode,
+        resumable: fields.flag_or_no("resumable")?,
+        resume: fields.present("resume").map(resume).transpose()?,
     })
+}
+
+fn resume(text: &str) -> Result<Resume, MessageError> {
+    let fields = Fields::of("resume", text)?;
+    Ok(Resume { call: fields.text("call")?, secret: fields.text("secret")?, next: fields.u32("next")? })
 }
 
 fn ready(fields: &Fields<'_>) -> Result<Ready, MessageError> {
@@ -76,6 +92,8 @@ fn ready(fields: &Fields<'_>) -> Result<Ready, MessageError> {
         model: fields.text("model")?,
         rate_hz: fields.u32("rate_hz")?,
         max_frame_bytes: fields.u32("max_frame_bytes")?,
+        secret: fields.text_or_none("secret")?,
+        next: fields.u32_or_none("next")?,
     })
 }
 
@@ -155,6 +173,10 @@ impl<'a> Fields<'a> {
         self.raw(name).parse().map_err(|_| odd(name, "a whole number below 2^32", self.raw(name)))
     }
 
+    fn u32_or_none(&self, name: &str) -> Result<Option<u32>, MessageError> {
+        self.present(name).map(|_| self.u32(name)).transpose()
+    }
+
     fn object(&self, name: &str) -> Result<Json, MessageError> {
         match self.value(name) {
             Some(value) if value.starts_with('{') => Ok(Json::raw(value)),
@@ -191,4 +213,4 @@ const MODES: &str = "open, push_to_talk or half_duplex";
 
 /// All that a client may say.
 const CLIENT_TYPES: &str =
-    "hello, text, mute, activity, audio_end, heard, silenced, tool_result, ping, pong or bye";
+    "hello, text, mute, activity, audio_end, heard, received, silenced, tool_result, ping, pong or bye";

@@ -56,6 +56,8 @@ pub enum Code {
     NotAdmitted,
     /// Admitted, but not for this.
     NotAllowed,
+    /// No call that could be taken up again has that name and that secret.
+    NoSuchCall,
     /// Another connection took this call over.
     TakenOver,
     /// Too many, too long or too much.
@@ -83,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind that there is.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadMessage,
         Self::BadSubprotocol,
         Self::TooLarge,
@@ -91,6 +93,7 @@ impl Code {
         Self::HelloTimeout,
         Self::NotAdmitted,
         Self::NotAllowed,
+        Self::NoSuchCall,
         Self::TakenOver,
         Self::Limited,
         Self::TooSlow,
@@ -114,6 +117,7 @@ impl Code {
             Self::HelloTimeout => "hello_timeout",
             Self::NotAdmitted => "not_admitted",
             Self::NotAllowed => "not_allowed",
+            Self::NoSuchCall => "no_such_call",
             Self::TakenOver => "taken_over",
             Self::Limited => "limited",
             Self::TooSlow => "too_slow",
@@ -139,6 +143,7 @@ impl Code {
             Self::BadMessage | Self::BadSubprotocol | Self::TooLarge | Self::OutOfOrder => 4400,
             Self::NotAdmitted | Self::HelloTimeout => 4401,
             Self::NotAllowed => 4403,
+            Self::NoSuchCall => 4404,
             Self::TakenOver => 4409,
             Self::Limited | Self::TooSlow => 4429,
             Self::ServiceUnreachable
@@ -167,6 +172,7 @@ impl Code {
             | Self::HelloTimeout
             | Self::NotAdmitted
             | Self::NotAllowed
+            | Self::NoSuchCall
             | Self::TakenOver
             | Self::Limited
             | Self::ServiceKey

@@ -15,6 +15,7 @@ pub(crate) fn from_client(message: &FromClient) -> String {
             object.number("epoch", u64::from(*epoch));
             object.number("samples", *samples);
         }),
+        FromClient::Received { next } => with("received", |object| object.number("next", u64::from(*next))),
         FromClient::Silenced { epoch } => {
             with("silenced", |object| object.number("epoch", u64::from(*epoch)))
         }
@@ -44,6 +45,16 @@ fn hello(hello: &Hello) -> String {
     }
     if hello.mode != Mode::Open {
         object.text("mode", hello.mode.name());
+    }
+    if hello.resumable {
+        object.flag("resumable", true);
+    }
+    if let Some(resume) = &hello.resume {
+        let mut call = Writer::default();
+        call.text("call", &resume.call);
+        call.text("secret", &resume.secret);
+        call.number("next", u64::from(resume.next));
+        object.raw("resume", &call.end());
     }
     object.end()
 }

@@ -8,6 +8,8 @@ use vivavoce_wire::{digits, joined};
 pub(super) enum Closing {
     /// Connect again.
     Retry,
+    /// Connect again for a new call: the one that there was is gone.
+    Anew,
     /// It is over as it should be, for this reason.
     End(String),
     /// It is over, with this trouble.
@@ -17,6 +19,7 @@ pub(super) enum Closing {
 /// Reads a close code, and what the proxy complained of before it.
 pub(super) fn judge(code: u16, trouble: Option<&Trouble>) -> Closing {
     match trouble {
+        Some(trouble) if trouble.code == Code::NoSuchCall => Closing::Anew,
         Some(trouble) if code == trouble.code.close_code() && trouble.code.is_retryable() => Closing::Retry,
         Some(trouble) if code == trouble.code.close_code() => Closing::Fail(trouble.clone()),
         _ => judge_code(code),
@@ -35,6 +38,7 @@ fn judge_code(code: u16) -> Closing {
         ),
         4401 => fail(Code::NotAdmitted, "You are not signed in for this call: open the page again."),
         4403 => fail(Code::NotAllowed, "This call is not allowed for you: ask whoever runs the proxy."),
+        4404 => Closing::Anew,
         4409 => fail(Code::TakenOver, "This call goes on elsewhere: another page or device took it over."),
         4429 => fail(Code::Limited, "Too many calls or too much at once: wait a little and call again."),
         1002 | 1003 | 1007..=1010 => fail(

@@ -48,6 +48,12 @@ impl Ear {
         Some(self.told)
     }
 
+    /// Another connection, which knows nothing of it yet.
+    pub(super) fn forget(&mut self, now: Moment) {
+        self.told = (0, 0);
+        self.due_at = (self.heard > self.told).then_some(now);
+    }
+
     /// When the proxy is to be told.
     pub(super) const fn due_at(&self) -> Option<Moment> {
         self.due_at

@@ -23,8 +23,9 @@ pub struct ClientConfig {
     pub greeting: bool,
     /// How the two sides share the line.
     pub mode: Mode,
-    /// How much microphone audio is kept while there is nobody to send it to; older audio is dropped.
-    pub early_audio: Duration,
+    /// How much microphone audio is kept while there is nobody to send it to, and for one who has to be sent it again;
+    /// older audio is dropped.
+    pub kept_audio: Duration,
     /// What the model's voice does when the person speaks over it.
     pub barge_in: BargeIn,
     /// Decides the jitter of reconnecting.
@@ -79,6 +80,11 @@ pub enum ClientInput {
     },
     /// A frame of the microphone: PCM at the declared rate, usually 20 ms.
     Microphone(Bytes),
+    /// So many bytes wait in the socket to be sent.
+    Unsent(u32),
+    /// The network is back, or the page is in sight again: a try that waits is made at once, and a connection that
+    /// may have died is asked for a sign of life.
+    Awake,
     /// No more microphone for the time being (the end of a file).
     MicrophoneEnd,
     /// The person switched the microphone off or on.

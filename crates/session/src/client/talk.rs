@@ -2,7 +2,8 @@
 //! and in half duplex what is said while the loudspeaker is silent.
 
 use super::PlayerReport;
-use super::microphone::{Piece, Said};
+use super::microphone::Piece;
+use super::outgoing::Said;
 use crate::Moment;
 use core::time::Duration;
 use std::collections::VecDeque;

@@ -88,6 +88,11 @@ impl Turns {
         epoch <= self.base || self.recent.iter().any(|turn| turn.epoch == epoch && turn.complete)
     }
 
+    /// This turn and all older ones are silenced.
+    pub(super) const fn dead(&self) -> u32 {
+        self.dead
+    }
+
     /// The newest turn seen.
     pub(super) const fn newest(&self) -> u32 {
         self.newest

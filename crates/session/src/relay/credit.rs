@@ -78,8 +78,8 @@ impl Credit {
     pub(super) fn take(&mut self) -> Option<Word> {
         let word = self.waiting.pop_front()?;
         self.bytes -= word.bytes();
-        if let Word::Audio { epoch, samples, .. } = word {
-            self.note_sent(epoch, samples);
+        if let Word::Audio(frame) = &word {
+            self.note_sent(frame.epoch, frame.samples());
         }
         Some(word)
     }

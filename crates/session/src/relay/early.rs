@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Early {
     rate_hz: u32,
-    items: VecDeque<Kept>,
+    items: VecDeque<(u32, Kept)>,
     audio_bytes: usize,
     text_bytes: usize,
     dropped_bytes: u64,
@@ -37,45 +37,46 @@ impl Early {
     }
 
     /// Keeps sound; before the service listens, the oldest gives way.
-    pub(super) fn keep_audio(&mut self, pcm: Bytes) {
+    pub(super) fn keep_audio(&mut self, number: u32, pcm: Bytes) {
         self.audio_bytes += pcm.len();
-        self.items.push_back(Kept::Audio(pcm));
+        self.items.push_back((number, Kept::Audio(pcm)));
         self.trim();
     }
 
     /// Keeps the end of the sound so far; of too many, the oldest gives way.
-    pub(super) fn keep_end(&mut self) {
-        if self.items.back() == Some(&Kept::End) {
+    pub(super) fn keep_end(&mut self, number: u32) {
+        if self.items.back().is_some_and(|(_, kept)| *kept == Kept::End) {
             return;
         }
         if self.count(&Kept::End) >= MOST_ENDS {
-            self.items.iter().position(|kept| *kept == Kept::End).map(|oldest| self.items.remove(oldest));
+            self.items.iter().position(|(_, kept)| *kept == Kept::End).map(|oldest| self.items.remove(oldest));
         }
-        self.items.push_back(Kept::End);
+        self.items.push_back((number, Kept::End));
         self.trim();
     }
 
     /// Keeps a mark, which begins or ends in turn; of too many activities, the oldest two become one.
-    pub(super) fn keep_mark(&mut self, speaking: bool) {
+    pub(super) fn keep_mark(&mut self, number: u32, speaking: bool) {
         if speaking && self.count(&Kept::Mark(true)) >= MOST_ENDS {
-            let end = self.items.iter().position(|kept| *kept == Kept::Mark(false)).unwrap_or_default();
-            let is_next = |kept: &Kept| *kept == Kept::Mark(true);
+            let is_end = |(_, kept): &(u32, Kept)| *kept == Kept::Mark(false);
+            let end = self.items.iter().position(is_end).unwrap_or_default();
+            let is_next = |(_, kept): &(u32, Kept)| *kept == Kept::Mark(true);
             if let Some(next) = self.items.range(end..).position(is_next) {
                 self.items.remove(end + next);
                 self.items.remove(end);
             }
         }
-        self.items.push_back(Kept::Mark(speaking));
+        self.items.push_back((number, Kept::Mark(speaking)));
     }
 
     /// Keeps text; says whether there was room.
-    pub(super) fn keep_text(&mut self, text: String) -> bool {
+    pub(super) fn keep_text(&mut self, number: u32, text: String) -> bool {
         let text_bytes = self.text_bytes + text.len() + TEXT_OVERHEAD_BYTES;
         if text_bytes > MOST_TEXT_BYTES {
             return false;
         }
         self.text_bytes = text_bytes;
-        self.items.push_back(Kept::Text(text));
+        self.items.push_back((number, Kept::Text(text)));
         true
     }
 
@@ -84,14 +85,14 @@ impl Early {
         self.due_at = Some(now);
     }
 
-    /// What may go by `now`, oldest first. Sound goes at twice the pace of speech, and at once where more waits than is
+    /// What may go by `now`, oldest first, with its number. Sound goes at twice the pace of speech, and at once where more waits than is
     /// kept.
-    pub(super) fn next(&mut self, now: Moment) -> Option<Kept> {
+    pub(super) fn next(&mut self, now: Moment) -> Option<(u32, Kept)> {
         let due_at = self.due_at?;
-        if matches!(self.items.front()?, Kept::Audio(_)) && now < due_at && !self.is_overfull() {
+        if matches!(self.items.front()?, (_, Kept::Audio(_))) && now < due_at && !self.is_overfull() {
             return None;
         }
-        let kept = self.items.pop_front()?;
+        let (number, kept) = self.items.pop_front()?;
         match &kept {
             Kept::Audio(pcm) => {
                 self.audio_bytes -= pcm.len();
@@ -100,7 +101,7 @@ impl Early {
             Kept::Text(text) => self.text_bytes -= text.len() + TEXT_OVERHEAD_BYTES,
             Kept::End | Kept::Mark(_) => {}
         }
-        Some(kept)
+        Some((number, kept))
     }
 
     /// Whether everything that was kept is gone, so that what comes need not wait.
@@ -128,7 +129,7 @@ impl Early {
     }
 
     fn count(&self, what: &Kept) -> usize {
-        self.items.iter().filter(|kept| *kept == what).count()
+        self.items.iter().filter(|(_, kept)| kept == what).count()
     }
 
     fn is_overfull(&self) -> bool {
@@ -137,8 +138,8 @@ impl Early {
 
     fn trim(&mut self) {
         while self.due_at.is_none() && self.is_overfull() {
-            let oldest = self.items.iter().position(|kept| matches!(kept, Kept::Audio(_) | Kept::End));
-            let Some(Some(kept)) = oldest.map(|at| self.items.remove(at)) else { return };
+            let oldest = self.items.iter().position(|(_, kept)| matches!(kept, Kept::Audio(_) | Kept::End));
+            let Some(Some((_, kept))) = oldest.map(|at| self.items.remove(at)) else { return };
             if let Kept::Audio(pcm) = kept {
                 self.audio_bytes -= pcm.len();
                 self.dropped_bytes += pcm.len() as u64;
@@ -169,16 +170,16 @@ mod tests {
     }
 
     fn all(early: &mut Early, now: Moment) -> Vec<Kept> {
-        core::iter::from_fn(|| early.next(now)).collect()
+        core::iter::from_fn(|| early.next(now)).map(|(_, kept)| kept).collect()
     }
 
     #[test]
     fn drops_the_oldest_sound_and_counts_it() {
         let mut early = Early::for_rate(8_000);
         let second = Bytes::from(vec![0; 16_000]);
-        assert!(early.keep_text("Hello?".into()));
+        assert!(early.keep_text(0, "Hello?".into()));
         for _ in 0..31 {
-            early.keep_audio(second.clone());
+            early.keep_audio(0, second.clone());
         }
         assert_eq!(early.dropped_bytes(), 16_000);
         assert_eq!(all(&mut early, at(0)), []);
@@ -192,12 +193,12 @@ mod tests {
     fn bounds_tiny_frames_and_short_texts() {
         let mut early = Early::for_rate(48_000);
         for _ in 0..10_000 {
-            early.keep_audio(Bytes::from_static(&[0, 0]));
-            early.keep_end();
+            early.keep_audio(0, Bytes::from_static(&[0, 0]));
+            early.keep_end(0);
         }
         assert!(early.items.len() <= MOST_ITEMS);
         assert_eq!(early.count(&Kept::End), MOST_ENDS);
-        let texts = (0..10_000).take_while(|_| early.keep_text("a".into())).count();
+        let texts = (0..10_000).take_while(|_| early.keep_text(0, "a".into())).count();
         assert!(texts < 1_100, "{texts}");
     }
 
@@ -205,9 +206,9 @@ mod tests {
     fn goes_at_twice_the_pace_of_speech() {
         let mut early = Early::for_rate(16_000);
         for _ in 0..50 {
-            early.keep_audio(Bytes::from(vec![1; 640]));
+            early.keep_audio(0, Bytes::from(vec![1; 640]));
         }
-        early.keep_end();
+        early.keep_end(0);
         early.begin(at(1_000));
         let mut gone = 0;
         for ms in 1_000..1_490 {
@@ -223,7 +224,7 @@ mod tests {
         let mut early = Early::for_rate(8_000);
         early.begin(at(0));
         for _ in 0..40 {
-            early.keep_audio(Bytes::from(vec![0; 16_000]));
+            early.keep_audio(0, Bytes::from(vec![0; 16_000]));
         }
         assert_eq!(all(&mut early, at(0)).len(), 10);
         assert_eq!(early.dropped_bytes(), 0);
@@ -233,9 +234,9 @@ mod tests {
     fn marks_stay_in_pairs_however_many_there_are() {
         let mut early = Early::for_rate(16_000);
         for _ in 0..1_000 {
-            early.keep_mark(true);
-            early.keep_audio(Bytes::from(vec![0; 32_000]));
-            early.keep_mark(false);
+            early.keep_mark(0, true);
+            early.keep_audio(0, Bytes::from(vec![0; 32_000]));
+            early.keep_mark(0, false);
         }
         early.begin(at(0));
         let marks: Vec<bool> = all(&mut early, at(60_000))

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use core::time::Duration;
 use vivavoce_gemini::{ClientMessage, ServerMessage, Setup};
 use vivavoce_wire::message::{FromProxy, Hello, Upstream};
-use vivavoce_wire::trouble::Trouble;
 
 /// What a relay must know before it starts.
 #[derive(Clone, Debug)]
@@ -22,8 +21,6 @@ pub struct RelayConfig {
     pub greeting: Option<String>,
     /// The largest frame taken from a phone.
     pub max_frame_bytes: u32,
-    /// How long a phone may take to say hello.
-    pub hello_deadline: Duration,
     /// How long the service may take to answer the setup.
     pub setup_deadline: Duration,
     /// How much of the model's voice a phone is sent ahead of what it has heard.
@@ -32,13 +29,22 @@ pub struct RelayConfig {
     ///
     /// [`Relay::wants_service`]: super::Relay::wants_service
     pub most_kept: Duration,
+    /// How long a call waits for a phone that is away, if that said that it is resumable.
+    pub grace: Duration,
+    /// How long a turn of the person's may stand still before it is closed: their phone is away, or its sound.
+    pub hold: Duration,
 }
 
 /// One thing that happened to a relay.
 #[derive(Clone, Debug)]
 pub enum RelayInput {
-    /// The phone's socket is open; comes first, and starts the clock of the hello.
-    PhoneOpen,
+    /// A phone that was let in by a [`Door`](crate::Door); comes first. Another may come later: it takes the call over.
+    PhoneEnters {
+        /// What it said.
+        hello: Box<Hello>,
+        /// What is to open the call for its next connection; none if the call can't be taken up again.
+        secret: Option<String>,
+    },
     /// A text frame from the phone.
     PhoneText(String),
     /// A binary frame from the phone.
@@ -47,8 +53,6 @@ pub enum RelayInput {
     PhoneAlive,
     /// The phone's socket is gone.
     PhoneClosed,
-    /// The guard's verdict on a hello that was put to it by [`RelayOutput::Admit`].
-    Admission(Result<(), Trouble>),
     /// The service's socket is open.
     ServiceOpen,
     /// The service spoke.
@@ -70,8 +74,10 @@ pub enum RelayInput {
 /// One thing that the relay wants done.
 #[derive(Clone, Debug)]
 pub enum RelayOutput {
-    /// Judge this hello and answer by [`RelayInput::Admission`].
-    Admit(Box<Hello>),
+    /// From here on the phone is the one that entered last.
+    Seat,
+    /// The phone has the newest secret: older ones open nothing any more.
+    SecretKept,
     /// Open a socket to the service.
     OpenService,
     /// Send the service a message.
@@ -86,7 +92,12 @@ pub enum RelayOutput {
     /// Close the service's socket, drop it, and report nothing more of it.
     CloseService,
     /// Send the phone a text frame.
-    ToPhone(FromProxy),
+    ToPhone {
+        /// The message.
+        message: FromProxy,
+        /// The number that it bears.
+        sequence: Option<u32>,
+    },
     /// Send the phone a binary frame.
     ToPhoneAudio(Bytes),
     /// Drop what was not sent yet of the sound of this turn and all older ones.
@@ -103,4 +114,10 @@ pub enum RelayOutput {
     },
     /// Nothing more; wake me then.
     Timeout(Option<Moment>),
+}
+
+impl From<ClientMessage> for RelayOutput {
+    fn from(message: ClientMessage) -> Self {
+        Self::ToService(Box::new(message))
+    }
 }

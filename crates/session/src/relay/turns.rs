@@ -16,8 +16,6 @@ pub(super) struct Turns {
     samples: u64,
     /// First half of a sample that a chunk was cut through.
     odd: Option<u8>,
-    /// Number of the next frame of this connection.
-    sequence: u32,
 }
 
 /// Where the newest turn stands.
@@ -43,15 +41,8 @@ enum State {
 pub(super) enum Word {
     /// A message.
     Text(FromProxy),
-    /// An audio frame.
-    Audio {
-        /// The turn.
-        epoch: u32,
-        /// Samples that it holds.
-        samples: u64,
-        /// The frame, encoded.
-        frame: Bytes,
-    },
+    /// An audio frame, which gets its number when it is told.
+    Audio(AudioFrame),
 }
 
 impl Turns {
@@ -185,14 +176,12 @@ impl Turns {
             kind: Kind::Model,
             codec: Codec::Pcm,
             epoch: self.epoch,
-            sequence: self.sequence,
+            sequence: 0,
             position: self.samples,
             payload,
         };
-        self.sequence = self.sequence.wrapping_add(1);
-        let samples = frame.samples();
-        self.samples += samples;
-        Word::Audio { epoch: self.epoch, samples, frame: frame.encode() }
+        self.samples += frame.samples();
+        Word::Audio(frame)
     }
 
     fn word(&self, state: TurnState, reason: Option<String>) -> Word {
@@ -203,13 +192,13 @@ impl Turns {
 impl Word {
     /// Whether it is sound.
     pub(super) const fn is_audio(&self) -> bool {
-        matches!(self, Self::Audio { .. })
+        matches!(self, Self::Audio(_))
     }
 
     /// The turn that it is of.
     pub(super) const fn epoch(&self) -> u32 {
         match self {
-            Self::Audio { epoch, .. }
+            Self::Audio(AudioFrame { epoch, .. })
             | Self::Text(FromProxy::Turn { epoch, .. } | FromProxy::ModelTranscript { epoch, .. }) => *epoch,
             Self::Text(_) => 0,
         }
@@ -219,14 +208,14 @@ impl Word {
     pub(super) const fn state(&self) -> Option<TurnState> {
         match self {
             Self::Text(FromProxy::Turn { state, .. }) => Some(*state),
-            Self::Text(_) | Self::Audio { .. } => None,
+            Self::Text(_) | Self::Audio(_) => None,
         }
     }
 
     /// The room that it takes while it waits.
-    pub(super) const fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let content = match self {
-            Self::Audio { frame, .. } => frame.len(),
+            Self::Audio(frame) => frame.payload.len(),
             Self::Text(FromProxy::ModelTranscript { text, .. }) => text.len(),
             Self::Text(_) => 0,
         };

@@ -2,9 +2,11 @@
 
 use crate::pair::{Pair, frame_of, ms, relay_config};
 use bytes::Bytes;
-use vivavoce_session::{ClientInput, ClientOutput, Moment, Relay, RelayInput, RelayOutput};
+use vivavoce_session::{
+    ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Moment, Relay, RelayInput, RelayOutput,
+};
 use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
-use vivavoce_wire::message::FromProxy;
+use vivavoce_wire::message::{FromProxy, Hello};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 const HELLO: &str = r#"{"type":"hello","audio":{"rate_hz":16000}}"#;
@@ -20,17 +22,26 @@ fn frame(kind: Kind, payload: Bytes) -> RelayInput {
 
 /// The trouble in which these inputs end, and the close code.
 fn end(inputs: impl IntoIterator<Item = RelayInput>) -> Option<(Trouble, u16)> {
-    let mut relay = Relay::new(relay_config());
+    let (mut door, mut relay) = (Door::new(ms(5_000), Moment::default()), Relay::new(relay_config()));
     let now = Moment::default();
-    relay.handle(RelayInput::PhoneOpen, now);
-    let mut error = None;
+    let (mut is_in, mut error) = (false, None);
     for input in inputs {
-        relay.handle(input, now);
+        if is_in {
+            relay.handle(input, now);
+        } else {
+            match meet(&mut door, input, now) {
+                Some(Ok(hello)) => relay.handle(RelayInput::PhoneEnters { hello, secret: None }, now),
+                Some(Err(trouble)) => return Some((trouble.clone(), trouble.code.close_code())),
+                None => {}
+            }
+            is_in = true;
+        }
         loop {
             match relay.poll() {
                 RelayOutput::Timeout(_) => break,
-                RelayOutput::Admit(_) => relay.handle(RelayInput::Admission(Ok(())), now),
-                RelayOutput::ToPhone(FromProxy::Error { error: trouble }) => error = Some(trouble),
+                RelayOutput::ToPhone { message: FromProxy::Error { error: trouble }, .. } => {
+                    error = Some(trouble);
+                }
                 RelayOutput::ClosePhone { code, reason } => {
                     let error = error.take().expect("a sentence before the close");
                     assert!(error.message.starts_with(&reason));
@@ -43,6 +54,25 @@ fn end(inputs: impl IntoIterator<Item = RelayInput>) -> Option<(Trouble, u16)> {
         }
     }
     None
+}
+
+/// What the door makes of the first frame.
+fn meet(door: &mut Door, input: RelayInput, now: Moment) -> Option<Result<Box<Hello>, Trouble>> {
+    door.handle(
+        match input {
+            RelayInput::PhoneText(text) => DoorInput::Text(text),
+            _ => DoorInput::Binary,
+        },
+        now,
+    );
+    loop {
+        match door.poll() {
+            DoorOutput::Admit(_) => door.handle(DoorInput::Verdict(Ok(())), now),
+            DoorOutput::Enter(hello) => return Some(Ok(hello)),
+            DoorOutput::SendAway(trouble) => return Some(Err(trouble)),
+            DoorOutput::Timeout(_) => return None,
+        }
+    }
 }
 
 #[test]

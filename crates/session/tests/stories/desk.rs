@@ -1,6 +1,6 @@
 //! A relay alone in the middle of a call: the story is its phone and its service, and looks at every word.
 
-use crate::pair::{relay_config, speech};
+use crate::pair::{hello, relay_config, speech};
 use serde_json::{Value, json};
 use std::time::Duration;
 use vivavoce_gemini::ServerMessage;
@@ -39,9 +39,7 @@ impl Desk {
         change(&mut config);
         let relay = Relay::new(config);
         let mut desk = Self { relay, now: Moment::default(), told: Vec::new(), wakes: None };
-        desk.hears(RelayInput::PhoneOpen);
-        desk.hears(RelayInput::PhoneText(r#"{"type":"hello","audio":{"rate_hz":16000}}"#.into()));
-        desk.hears(RelayInput::Admission(Ok(())));
+        desk.hears(RelayInput::PhoneEnters { hello: Box::new(hello()), secret: None });
         desk.hears(RelayInput::ServiceOpen);
         desk.service(&json!({"setupComplete": {}}));
         desk.told.clear();
@@ -57,16 +55,17 @@ impl Desk {
                     self.wakes = wakes;
                     return;
                 }
-                RelayOutput::ToPhone(FromProxy::Turn { epoch, state, .. }) => {
+                RelayOutput::ToPhone { message: FromProxy::Turn { epoch, state, .. }, .. } => {
                     self.told.push(Told::Turn(epoch, state));
                 }
-                RelayOutput::ToPhone(message) => self.told.push(Told::Word(message)),
+                RelayOutput::ToPhone { message, .. } => self.told.push(Told::Word(message)),
                 RelayOutput::ToPhoneAudio(bytes) => {
                     self.told.push(Told::Audio(AudioFrame::decode(&bytes).unwrap()));
                 }
                 RelayOutput::DropAudio { epoch } => self.told.push(Told::Dropped(epoch)),
                 RelayOutput::ClosePhone { .. } => self.told.push(Told::Closed),
-                RelayOutput::Admit(_)
+                RelayOutput::Seat
+                | RelayOutput::SecretKept
                 | RelayOutput::OpenService
                 | RelayOutput::ToService(_)
                 | RelayOutput::Uplink { .. }

@@ -111,7 +111,7 @@ impl Listener {
             client: None,
             uplink_rate_hz: 16_000,
             greeting: false,
-            early_audio: Duration::from_secs(1),
+            kept_audio: Duration::from_secs(1),
             mode: Default::default(),
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: 1,
@@ -128,7 +128,16 @@ impl Listener {
         listener.takes(ClientInput::Start);
         listener.takes(ClientInput::SocketOpen);
         let (upstream, model) = (Upstream::Simulator, "m".into());
-        let ready = Ready { call: "c".into(), upstream, model, rate_hz: 24_000, max_frame_bytes: 65_536 };
+        let (secret, next) = (None, None);
+        let ready = Ready {
+            call: "c".into(),
+            upstream,
+            model,
+            rate_hz: 24_000,
+            max_frame_bytes: 65_536,
+            secret,
+            next,
+        };
         listener.hears(&FromProxy::Ready(ready));
         listener
     }

@@ -1,10 +1,10 @@
 //! How a call begins.
 
-use crate::pair::{Pair, ms, relay_config};
+use crate::pair::{Pair, ms};
 use std::time::Duration;
 use vivavoce_session::client::ClientState;
-use vivavoce_session::{ClientEvent, ClientInput, Moment, Relay, RelayInput, RelayOutput};
-use vivavoce_wire::message::{FromClient, FromProxy, Upstream};
+use vivavoce_session::{ClientEvent, ClientInput, Door, DoorInput, DoorOutput, Moment};
+use vivavoce_wire::message::{FromClient, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 #[test]
@@ -52,17 +52,14 @@ fn says_what_to_check_if_the_proxy_is_not_there() {
 #[test]
 fn waits_so_long_for_hello_and_no_longer() {
     let at = |ms| Moment::after_origin(Duration::from_millis(ms));
-    let mut relay = Relay::new(relay_config());
-    relay.handle(RelayInput::PhoneOpen, at(0));
-    assert!(matches!(relay.poll(), RelayOutput::Timeout(Some(wake)) if wake == at(5_000)));
-    relay.handle(RelayInput::Timeout, at(4_999));
-    assert!(matches!(relay.poll(), RelayOutput::Timeout(Some(_))));
-    relay.handle(RelayInput::Timeout, at(5_000));
-    let RelayOutput::ToPhone(FromProxy::Error { error }) = relay.poll() else { panic!("no error") };
-    assert_eq!(error.code, Code::HelloTimeout);
-    assert!(matches!(relay.poll(), RelayOutput::ClosePhone { code: 4401, .. }));
-    assert!(matches!(relay.poll(), RelayOutput::Timeout(None)));
-    assert!(relay.is_over());
+    let mut door = Door::new(ms(5_000), at(0));
+    assert!(matches!(door.poll(), DoorOutput::Timeout(Some(wake)) if wake == at(5_000)));
+    door.handle(DoorInput::Timeout, at(4_999));
+    assert!(matches!(door.poll(), DoorOutput::Timeout(Some(_))));
+    door.handle(DoorInput::Timeout, at(5_000));
+    let DoorOutput::SendAway(error) = door.poll() else { panic!("no error") };
+    assert_eq!((error.code, error.code.close_code()), (Code::HelloTimeout, 4401));
+    assert!(matches!(door.poll(), DoorOutput::Timeout(None)));
 }
 
 #[test]
@@ -122,7 +119,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
         uplink_rate_hz: 16_000,
         greeting: false,
         mode: vivavoce_wire::message::Mode::Open,
-        early_audio: Duration::from_secs(1),
+        kept_audio: Duration::from_secs(1),
         barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 1,
     });

@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order: the machines drain, never panic, and end once.
 
-use crate::pair::{Pair, frame_of, ms, relay_config, speech};
+use crate::pair::{Pair, frame_of, hello, ms, relay_config, speech};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use vivavoce_session::{
 };
 use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
 use vivavoce_wire::message::{
-    FromClient, FromProxy, Hello, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
+    FromClient, FromProxy, Hello, Mode, Ready, Resume, ToolState, TurnState, Uplink, Upstream,
 };
 use vivavoce_wire::trouble::{Code, Trouble};
 
@@ -77,15 +77,20 @@ fn turns() -> impl Strategy<Value = FromProxy> {
 }
 
 fn from_proxy() -> impl Strategy<Value = FromProxy> {
-    let ready = |call| Ready {
+    let ready = |(call, secret, next): (String, bool, Option<u32>)| Ready {
         call,
         upstream: Upstream::Gemini,
         model: "m".into(),
         rate_hz: 24_000,
         max_frame_bytes: 65_536,
+        secret: secret.then(|| "s".into()),
+        next,
     };
     prop_oneof![
-        4 => "[ab]".prop_map(move |call| FromProxy::Ready(ready(call))),
+        4 => ("[ab]", any::<bool>(), prop::option::of(epochs()))
+            .prop_map(move |parts| FromProxy::Ready(ready(parts))),
+        2 => epochs().prop_map(|next| FromProxy::Received { next }),
+        1 => epochs().prop_map(|next| FromProxy::Committed { next }),
         8 => turns(),
         2 => ("[a-z ]{0,5}", any::<bool>()).prop_map(|(text, done)| FromProxy::UserTranscript { text, done }),
         2 => (epochs(), "[a-z ]{0,5}").prop_map(|(epoch, text)| FromProxy::ModelTranscript { epoch, text }),
@@ -147,7 +152,7 @@ fn client(mode: Mode) -> Client {
         uplink_rate_hz: 16_000,
         greeting: true,
         mode,
-        early_audio: Duration::from_millis(200),
+        kept_audio: Duration::from_millis(200),
         barge_in: vivavoce_session::client::BargeIn::default(),
         seed: 3,
     })
@@ -279,6 +284,8 @@ fn from_client() -> impl Strategy<Value = FromClient> {
             client: None,
             greeting: true,
             mode: Mode::Open,
+            resumable: false,
+            resume: None,
         })
     };
     prop_oneof![
@@ -289,13 +296,14 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         3 => Just(FromClient::AudioEnd),
         5 => (epochs(), any::<u64>()).prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
         1 => epochs().prop_map(|epoch| FromClient::Silenced { epoch }),
+        2 => epochs().prop_map(|next| FromClient::Received { next }),
         1 => any::<u64>().prop_map(|id| FromClient::Ping { id }),
     ]
 }
 
 fn relay_inputs() -> impl Strategy<Value = RelayInput> {
     prop_oneof![
-        1 => Just(RelayInput::PhoneOpen),
+        1 => (any::<bool>(), any::<bool>(), prop::option::of(epochs())).prop_map(phone_enters),
         10 => from_client().prop_map(|message| RelayInput::PhoneText(message.encode())),
         14 => frames(Kind::Microphone).prop_map(RelayInput::PhoneBinary),
         20 => service_messages().prop_map(|message| {
@@ -303,9 +311,14 @@ fn relay_inputs() -> impl Strategy<Value = RelayInput> {
         }),
         2 => Just(RelayInput::PhoneAlive),
         8 => Just(RelayInput::ServiceOpen),
-        6 => prop_oneof![4 => Just(Ok(())), 1 => troubles().prop_map(Err)].prop_map(RelayInput::Admission),
         6 => Just(RelayInput::Timeout),
     ]
+}
+
+fn phone_enters((resumable, has_secret, next): (bool, bool, Option<u32>)) -> RelayInput {
+    let resume = next.map(|next| Resume { call: "call".into(), secret: "s".into(), next });
+    let hello = Box::new(Hello { resumable, resume, ..hello() });
+    RelayInput::PhoneEnters { hello, secret: has_secret.then(|| "s".into()) }
 }
 
 fn rare_relay_inputs() -> impl Strategy<Value = RelayInput> {
@@ -332,6 +345,7 @@ struct RelayWatch {
     is_dead: bool,
     is_ready: bool,
     closes: usize,
+    seats: usize,
 }
 
 impl RelayWatch {
@@ -344,13 +358,17 @@ impl RelayWatch {
                 assert!(!pcm.is_empty() && pcm.len().is_multiple_of(2) && (8_000..=48_000).contains(rate_hz));
                 self.is_streaming = true;
             }
-            RelayOutput::ToPhone(message) => self.check_phone(message),
+            RelayOutput::ToPhone { message, .. } => self.check_phone(message),
             RelayOutput::ToPhoneAudio(bytes) => self.check_audio(bytes),
             RelayOutput::ClosePhone { reason, .. } => {
                 assert!(reason.len() <= 123);
                 self.closes += 1;
             }
-            RelayOutput::Admit(_)
+            RelayOutput::Seat => {
+                (self.is_ready, self.closes) = (false, 0);
+                self.seats += 1;
+            }
+            RelayOutput::SecretKept
             | RelayOutput::CloseService
             | RelayOutput::DropAudio { .. }
             | RelayOutput::Timeout(_) => {}
@@ -366,7 +384,8 @@ impl RelayWatch {
                 self.is_streaming = false;
             }
             ClientMessage::ToolResponse(response) => {
-                self.open_calls = self.open_calls.checked_sub(response.function_responses.len()).unwrap();
+                let answered = response.function_responses.len();
+                self.open_calls = if self.seats > 1 { 0 } else { self.open_calls.checked_sub(answered).unwrap() };
             }
             _ => {}
         }
@@ -380,6 +399,8 @@ impl RelayWatch {
                 assert!(!self.is_ready);
                 self.is_ready = true;
             }
+            // What a second phone is told, the first may have been told before.
+            _ if self.seats > 1 => {}
             FromProxy::Tool { state: ToolState::Called, .. } => self.open_calls += 1,
             FromProxy::Tool { state: ToolState::Cancelled, .. } => self.open_calls -= 1,
             FromProxy::Turn { epoch, state: TurnState::Started, samples, .. } => {
@@ -397,6 +418,9 @@ impl RelayWatch {
 
     fn check_audio(&mut self, bytes: &Bytes) {
         let frame = AudioFrame::decode(bytes).unwrap();
+        if self.seats > 1 {
+            return;
+        }
         assert!(self.is_ready && !self.is_dead);
         assert_eq!((frame.kind, frame.epoch, frame.position), (Kind::Model, self.epoch, self.samples));
         self.samples += frame.samples();
@@ -466,12 +490,9 @@ proptest! {
     fn of_a_relay_drain_and_end_once(steps in prop::collection::vec((rare_relay_inputs(), waits()), 0..200)) {
         let (mut relay, mut watch) = (Relay::new(relay_config()), RelayWatch::default());
         let mut now = Moment::default();
-        let hello = r#"{"type":"hello","audio":{"rate_hz":16000}}"#;
         let ready = ServerMessage::decode(br#"{"setupComplete":{}}"#).unwrap();
         for input in [
-            RelayInput::PhoneOpen,
-            RelayInput::PhoneText(hello.into()),
-            RelayInput::Admission(Ok(())),
+            phone_enters((false, false, None)),
             RelayInput::ServiceOpen,
             RelayInput::Service(Box::new(ready)),
         ] {
@@ -485,6 +506,9 @@ proptest! {
             prop_assert!(wake.is_none_or(|wake| wake > now), "asks for a moment that has passed");
         }
         relay.handle(RelayInput::PhoneClosed, now);
+        watch.drain(&mut relay);
+        // A phone that said it would come back is waited for, and no longer.
+        relay.handle(RelayInput::Timeout, now + relay_config().grace);
         prop_assert_eq!(watch.drain(&mut relay), None);
         prop_assert!(relay.is_over());
     }

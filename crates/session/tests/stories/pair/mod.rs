@@ -17,18 +17,22 @@ use std::time::Duration;
 use vivavoce_gemini::{ServerMessage, Setup};
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
-    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Moment, Relay, RelayConfig, RelayInput,
-    RelayOutput,
+    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Moment, Relay,
+    RelayConfig, RelayInput, RelayOutput,
 };
 use vivavoce_wire::audio::AudioFrame;
-use vivavoce_wire::message::{FromClient, FromProxy, Mode, Upstream};
-use vivavoce_wire::trouble::Trouble;
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Upstream};
+use vivavoce_wire::trouble::{Code, Trouble};
 
 /// Everything of one call.
 pub(crate) struct Pair {
     pub(crate) now: Duration,
     pub(crate) client: Client,
     pub(crate) relay: Option<Relay>,
+    /// The phone's socket, until it was let in.
+    door: Option<Door>,
+    /// What opens the call that there is: the newest secret, and the one before until that was kept.
+    secrets: Vec<String>,
     pub(crate) network: Network,
     pub(crate) service: Service,
     pub(crate) player: Player,
@@ -42,14 +46,15 @@ pub(crate) struct Pair {
     pub(crate) verdict: Result<(), Trouble>,
     /// What every relay begins with.
     pub(crate) relay_config: RelayConfig,
-    /// Relays that there were.
+    /// Relays that there were, and phones that were let in.
     pub(crate) relays: u32,
+    pub(crate) seats: u32,
+    /// Whether the proxy lets calls be taken up again.
+    pub(crate) keeps_calls: bool,
     /// Samples of the model that the relay sent.
     pub(crate) sent: u64,
     /// The most of them that were ever not heard yet.
     pub(crate) most_ahead: u64,
-    /// Number of the next frame of this connection.
-    sequence: u32,
     /// The microphone's frames: none while it is off.
     microphone: Option<i16>,
     line: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
@@ -98,7 +103,7 @@ impl Pair {
             uplink_rate_hz: 16_000,
             greeting: true,
             mode,
-            early_audio: Duration::from_secs(10),
+            kept_audio: Duration::from_secs(10),
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: 7,
         });
@@ -106,6 +111,8 @@ impl Pair {
             now: Duration::from_secs(100),
             client,
             relay: None,
+            door: None,
+            secrets: Vec::new(),
             network: Network::default(),
             service: Service::default(),
             player: Player::default(),
@@ -115,9 +122,10 @@ impl Pair {
             verdict: Ok(()),
             relay_config: relay_config(),
             relays: 0,
+            seats: 0,
+            keeps_calls: true,
             sent: 0,
             most_ahead: 0,
-            sequence: 0,
             microphone: None,
             line: BinaryHeap::new(),
             count: 0,
@@ -178,6 +186,7 @@ impl Pair {
     /// The phone's socket breaks, and both ends see it at once.
     pub(crate) fn cut(&mut self) {
         self.network.connection += 1;
+        self.door = None;
         self.client.handle(ClientInput::SocketClosed { code: 1006, reason: String::new() }, self.moment());
         self.drain_client();
         self.relay_hears(RelayInput::PhoneClosed);
@@ -353,21 +362,72 @@ impl Pair {
         if connection != self.network.connection {
             return;
         }
-        self.relays += 1;
-        let call = format!("call-{}", self.relays);
-        self.relay = Some(Relay::new(RelayConfig { call, ..self.relay_config.clone() }));
-        self.relay_hears(RelayInput::PhoneOpen);
+        self.door = Some(Door::new(HELLO_PATIENCE, self.moment()));
         self.does(ClientInput::SocketOpen);
     }
 
-    fn relay_gets(&mut self, connection: u32, frame: Frame) {
-        if connection == self.network.connection {
-            self.relay_hears(match frame {
-                Frame::Text(text) => RelayInput::PhoneText(text),
-                Frame::Binary(bytes) => RelayInput::PhoneBinary(bytes.into()),
-                Frame::Close(..) => RelayInput::PhoneClosed,
-            });
+    /// Somebody says something at the door.
+    fn door_hears(&mut self, input: DoorInput) {
+        let moment = self.moment();
+        let Some(door) = &mut self.door else { return };
+        door.handle(input, moment);
+        loop {
+            let Some(door) = &mut self.door else { return };
+            match door.poll() {
+                DoorOutput::Timeout(_) => return,
+                DoorOutput::Admit(_) => door.handle(DoorInput::Verdict(self.verdict.clone()), moment),
+                DoorOutput::Enter(hello) => self.enters(hello),
+                DoorOutput::SendAway(trouble) => self.sent_away(trouble),
+            }
         }
+    }
+
+    fn enters(&mut self, hello: Box<Hello>) {
+        self.door = None;
+        let is_over = self.relay.as_ref().is_none_or(Relay::is_over);
+        match &hello.resume {
+            Some(resume) if is_over || !self.secrets.contains(&resume.secret) => {
+                return self.sent_away(Trouble::new(Code::NoSuchCall, "There is no such call."));
+            }
+            Some(_) => {}
+            None => {
+                self.relays += 1;
+                let call = format!("call-{}", self.relays);
+                self.relay = Some(Relay::new(RelayConfig { call, ..self.relay_config.clone() }));
+                self.secrets.clear();
+            }
+        }
+        self.seats += 1;
+        let secret = format!("secret-{}", self.seats);
+        self.secrets.push(secret.clone());
+        let secret = Some(secret).filter(|_| self.keeps_calls);
+        self.relay_hears(RelayInput::PhoneEnters { hello, secret });
+    }
+
+    fn sent_away(&mut self, error: Trouble) {
+        self.door = None;
+        let (code, message) = (error.code.close_code(), FromProxy::Error { error });
+        self.told.push((self.now, message.clone()));
+        self.relay_sends(Frame::Text(message.encode()));
+        self.relay_sends(Frame::Close(code, String::new()));
+    }
+
+    fn relay_gets(&mut self, connection: u32, frame: Frame) {
+        if connection != self.network.connection {
+            return;
+        }
+        if self.door.is_some() {
+            return match frame {
+                Frame::Text(text) => self.door_hears(DoorInput::Text(text)),
+                Frame::Binary(_) => self.door_hears(DoorInput::Binary),
+                Frame::Close(..) => self.door = None,
+            };
+        }
+        self.relay_hears(match frame {
+            Frame::Text(text) => RelayInput::PhoneText(text),
+            Frame::Binary(bytes) => RelayInput::PhoneBinary(bytes.into()),
+            Frame::Close(..) => RelayInput::PhoneClosed,
+        });
     }
 
     fn client_gets(&mut self, connection: u32, frame: Frame) {
@@ -394,15 +454,10 @@ impl Pair {
                 ClientOutput::Open { url: _ } => self.open(),
                 ClientOutput::SendText(text) => {
                     let message = FromClient::decode(&text).unwrap();
-                    if matches!(message, FromClient::Hello(_)) {
-                        self.sequence = 0;
-                    }
                     self.asked.push((self.now, message));
                     self.phone_sends(Frame::Text(text));
                 }
                 ClientOutput::SendBinary(bytes) => {
-                    assert_eq!(AudioFrame::decode(&bytes).unwrap().sequence, self.sequence);
-                    self.sequence += 1;
                     self.phone_sends(Frame::Binary(bytes.to_vec()));
                 }
                 ClientOutput::CloseSocket { code, reason } => {
@@ -431,10 +486,8 @@ impl Pair {
                     self.relay_wakes = wakes;
                     return;
                 }
-                RelayOutput::Admit(_) => {
-                    let verdict = self.verdict.clone();
-                    self.admit(verdict);
-                }
+                RelayOutput::Seat => {}
+                RelayOutput::SecretKept => self.secrets = self.secrets.split_off(self.secrets.len() - 1),
                 RelayOutput::OpenService => {
                     self.service.open();
                     let (latency, connection) = (self.service.latency, self.service.connection);
@@ -448,9 +501,10 @@ impl Pair {
                 RelayOutput::ToService(message) => self.service_hears(&message.encode()),
                 RelayOutput::Uplink { pcm, rate_hz } => self.service.hears_audio(self.now, &pcm, rate_hz),
                 RelayOutput::CloseService => self.service.closed(self.now),
-                RelayOutput::ToPhone(message) => {
-                    self.told.push((self.now, message.clone()));
-                    self.relay_sends(Frame::Text(message.encode()));
+                RelayOutput::ToPhone { message, sequence } => {
+                    let text = sequence.map_or_else(|| message.encode(), |n| message.encode_numbered(n));
+                    self.told.push((self.now, message));
+                    self.relay_sends(Frame::Text(text));
                 }
                 RelayOutput::ToPhoneAudio(bytes) => {
                     self.sent += AudioFrame::decode(&bytes).unwrap().samples();
@@ -466,13 +520,6 @@ impl Pair {
             }
         }
         panic!("the relay never says Timeout");
-    }
-
-    fn admit(&mut self, verdict: Result<(), Trouble>) {
-        let moment = self.moment();
-        if let Some(relay) = &mut self.relay {
-            relay.handle(RelayInput::Admission(verdict), moment);
-        }
     }
 
     fn service_hears(&mut self, json: &str) {
@@ -539,12 +586,25 @@ pub(crate) fn relay_config() -> RelayConfig {
         silence_duration: Duration::from_millis(700),
         greeting: None,
         max_frame_bytes: 64 * 1024,
-        hello_deadline: Duration::from_secs(5),
         setup_deadline: Duration::from_secs(10),
         most_ahead: Duration::from_secs(20),
         most_kept: Duration::from_secs(360),
+        grace: Duration::from_secs(45),
+        hold: Duration::from_secs(5),
     }
 }
+
+/// What a phone says at the door.
+pub(crate) fn hello() -> Hello {
+    let FromClient::Hello(hello) = FromClient::decode(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).unwrap()
+    else {
+        unreachable!("it is one")
+    };
+    hello
+}
+
+/// How long a phone may take to say hello.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
 
 /// More than one input ever asks for.
 const MOST_OUTPUTS: usize = 10_000;
