@@ -261,8 +261,11 @@ impl Client {
         self.pulse.stop();
         self.flush_all();
         self.talk.stop();
+        self.pass_on(now);
         match self.line.phase {
             Phase::Open { .. } => {
+                self.outgoing.hush();
+                self.pass_on(now);
                 self.report_heard(now);
                 self.send(&FromClient::Bye);
                 self.outgoing.close();
@@ -429,8 +432,11 @@ impl Client {
             self.incoming = Arrived::default();
             self.turns.start_call();
         }
-        if let Some(next) = ready.next {
-            self.outgoing.go_on(next);
+        if !self.outgoing.is_open() {
+            match ready.next {
+                Some(next) => self.outgoing.go_on(next),
+                None => self.outgoing.begin(),
+            }
             self.tell_what_was_silenced(now);
         }
         self.call = Some(ready.call.clone());
@@ -565,7 +571,9 @@ impl Client {
     }
 
     fn proxy_complains(&mut self, trouble: Trouble) {
-        if self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
+        // That the call is gone is nothing to be told of: another one begins.
+        let is_told = trouble.code == Code::NoSuchCall;
+        if !is_told && self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
             self.complain(trouble.code, &trouble.message);
             self.told = Some(trouble.clone());
         }
@@ -584,6 +592,7 @@ impl Client {
             Phase::Open { .. } => match closing::judge(code, self.trouble.as_ref()) {
                 Closing::Retry => self.lost(now),
                 Closing::Anew => {
+                    self.trouble = None;
                     self.part_from_the_call();
                     self.lost(now);
                     self.line.hurry(now);
@@ -598,12 +607,13 @@ impl Client {
 
     // ---- Losing the proxy and finding it again.
 
-    /// The socket is gone and may be had again.
+    /// The socket is gone and may be had again; with most troubles the call is gone as well.
     fn lost(&mut self, now: Moment) {
         self.outgoing.close();
-        if self.secret.is_none() {
+        let code = self.trouble.as_ref().map(|trouble| trouble.code);
+        if !matches!(code, None | Some(Code::TooSlow | Code::GoingAway)) || self.secret.is_none() {
             self.part_from_the_call();
-            if self.talk.lose() {
+            if self.line.is_open() && self.talk.lose() {
                 self.outgoing.push(Said::Mark(true));
             }
         }
@@ -612,8 +622,10 @@ impl Client {
         }
         let trouble = self.trouble.take();
         let asked_ms = trouble.as_ref().and_then(|trouble| trouble.retry_after_ms).unwrap_or(0);
-        if !self.line.lose(asked_ms, now) {
-            self.fail(trouble.unwrap_or_else(closing::connection_lost));
+        if !self.line.lose(asked_ms, trouble.is_some(), now)
+            && let Some(trouble) = trouble
+        {
+            self.fail(trouble);
         }
     }
 
@@ -635,6 +647,7 @@ impl Client {
     fn finish(&mut self, reason: String) {
         self.captions.close(|epoch| self.ear.reported(epoch), &mut self.queue);
         self.line.phase = Phase::Over;
+        self.outgoing.close();
         self.show_state();
         self.tell(ClientEvent::Ended { reason });
     }
@@ -755,10 +768,8 @@ const GAVE_UP: u16 = 4000;
 
 const TEXT_TOO_LONG: &str = "This text is too long to be sent: shorten it.";
 const TEXT_TOO_SOON: &str = "Too much text is waiting for the connection: send it again once the call is up.";
-const WORDS_LOST: (&str, &str) = (
-    "words_lost",
-    "The connection was away for so long that some of what you said was lost: say it again.",
-);
+const WORDS_LOST: (&str, &str) =
+    ("words_lost", "The connection was away for so long that some of what you said was lost: say it again.");
 const PAUSES_LOST: (&str, &str) =
     ("slow_network", "The network is too slow for your voice: answers come late. A better connection helps.");
 const PROXY_ENDED: &str = "The call has ended.";

@@ -32,10 +32,10 @@ use stream::Stream;
 use told::{Line, Told};
 use turns::{Turns, Word};
 use vivavoce_gemini::{ServerContent, ServerMessage, Transcription};
+use vivavoce_wire::MODEL_RATE_HZ;
 use vivavoce_wire::audio::{AudioFrame, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolState};
 use vivavoce_wire::trouble::{Code, Trouble};
-use vivavoce_wire::MODEL_RATE_HZ;
 
 pub use exchange::{RelayConfig, RelayInput, RelayOutput};
 
@@ -179,7 +179,10 @@ impl Relay {
 
     fn phone_enters(&mut self, hello: &Hello, secret: Option<String>, now: Moment) {
         if self.seat.take(hello, secret, now) {
-            let error = Trouble::new(Code::TakenOver, "This call goes on elsewhere: another connection took it over.");
+            let error = Trouble::new(
+                Code::TakenOver,
+                "This call goes on elsewhere: another connection took it over.",
+            );
             self.close_phone(error.code.close_code(), &error.message.clone(), Some(error));
         }
         self.queue.push_back(RelayOutput::Seat);
@@ -231,10 +234,9 @@ impl Relay {
 
     fn phone_says(&mut self, message: FromClient, now: Moment) {
         match message {
-            FromClient::Hello(_) => self.fail(Trouble::misunderstood(
-                Code::OutOfOrder,
-                "hello is said once on a connection.",
-            )),
+            FromClient::Hello(_) => {
+                self.fail(Trouble::misunderstood(Code::OutOfOrder, "hello is said once on a connection."))
+            }
             FromClient::Text { text } => {
                 self.taken.count();
                 self.phone_typed(text, now);
@@ -245,6 +247,7 @@ impl Relay {
             }
             FromClient::Activity { speaking } => {
                 self.taken.count();
+                self.sound_at = now;
                 self.phone_marks(speaking);
             }
             FromClient::AudioEnd => {

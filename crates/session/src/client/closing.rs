@@ -56,14 +56,6 @@ fn judge_code(code: u16) -> Closing {
     }
 }
 
-/// Every try to get the connection back failed.
-pub(super) fn connection_lost() -> Trouble {
-    Trouble::new(
-        Code::Unknown,
-        "The connection was lost and did not come back: check your network and call again.",
-    )
-}
-
 /// The first try to reach the proxy failed.
 pub(super) fn unreachable(url: &str) -> String {
     joined(&[

@@ -100,14 +100,15 @@ impl Line {
         matches!(self.phase, Phase::Open { .. } | Phase::Leaving { .. })
     }
 
-    /// The socket is gone and is to be had again, not before so long; whether there is any hope left.
-    pub(super) fn lose(&mut self, least_ms: u64, now: Moment) -> bool {
+    /// The socket is gone and is to be had again, not before so long; whether there is any hope left. A network that is
+    /// away is waited for as long as the person wants; a proxy that `complains` again and again is not.
+    pub(super) fn lose(&mut self, least_ms: u64, complains: bool, now: Moment) -> bool {
         if self.was_steady(now) {
             self.lost_at = None;
             self.backoff.reset();
         }
         let lost_at = *self.lost_at.get_or_insert(now);
-        if self.backoff.tries() >= MOST_TRIES || now.since(lost_at) >= LONGEST_SEARCH {
+        if complains && (self.backoff.tries() >= MOST_TRIES || now.since(lost_at) >= LONGEST_SEARCH) {
             return false;
         }
         let wait = self.backoff.wait().max(Duration::from_millis(least_ms).min(LONGEST_WAIT));
@@ -211,9 +212,9 @@ const MISSED_PINGS: u32 = 2;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The last waits, half of it on average, spread the tries over about a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// Tries until the call is given up.
+/// Tries until a proxy that complains is given up.
 const MOST_TRIES: u32 = 8;
-/// Time until the call is given up.
+/// Time until it is given up.
 const LONGEST_SEARCH: Duration = Duration::from_secs(60);
 /// A connection that lasted this long begins a new row of tries when it is lost.
 const STEADY: Duration = Duration::from_secs(10);

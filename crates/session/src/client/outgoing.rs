@@ -30,6 +30,8 @@ pub(super) struct Outgoing {
     is_clogged: bool,
     /// When the next sound may go.
     due_at: Moment,
+    /// Samples that were sent, and forgotten before they were known to have arrived.
+    at_risk: u64,
     loss: Loss,
 }
 
@@ -69,6 +71,7 @@ impl Outgoing {
             is_open: false,
             is_clogged: false,
             due_at: Moment::ORIGIN,
+            at_risk: 0,
             loss: Loss::default(),
         }
     }
@@ -78,7 +81,7 @@ impl Outgoing {
         self.samples += said.samples();
         self.unsent_samples += said.samples();
         self.log.push_back(said);
-        if self.is_open && self.unsent_samples > self.rate_hz as u64 * LATEST_SECONDS {
+        if self.is_clogged && self.unsent_samples > self.rate_hz as u64 * LATEST_SECONDS {
             self.skip_a_pause();
         }
         while self.samples > self.most_samples || self.log.len() > MOST_KEPT {
@@ -97,26 +100,54 @@ impl Outgoing {
         }
         (self.first, self.received, self.commits) = (0, 0, false);
         self.go_on(0);
+        // The new call knows of no turn that would be open.
+        let mut is_marked = false;
+        self.log.retain(|said| match said {
+            Said::Mark(mark) => core::mem::replace(&mut is_marked, *mark) != *mark,
+            _ => true,
+        });
     }
 
-    /// A connection to one who has all before `next`.
+    /// A connection to one who has all before `next`; what was never sent nobody has.
     pub(super) fn go_on(&mut self, next: u32) {
+        if next < self.first {
+            self.loss.sound += core::mem::take(&mut self.at_risk);
+        }
         let sent = next.saturating_sub(self.first) as usize;
-        self.sent = sent.min(self.log.len());
+        self.sent = sent.min(self.sent);
         self.received = self.first + self.sent as u32;
         self.unsent_samples = self.log.iter().skip(self.sent).map(Said::samples).sum();
         self.is_open = true;
         self.is_clogged = false;
     }
 
+    /// The person leaves: what waits is not said any more, but for the marks that close what is open.
+    pub(super) fn hush(&mut self) {
+        let sent = self.sent;
+        let mut index = 0;
+        self.log.retain(|said| {
+            index += 1;
+            index <= sent || matches!(said, Said::Mark(_))
+        });
+    }
+
+    /// Whether there is somebody to send to.
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
     /// The connection is gone.
     pub(super) fn close(&mut self) {
         self.is_open = false;
+        self.is_clogged = false;
     }
 
     /// The proxy has all before `next`.
     pub(super) fn received(&mut self, next: u32) {
         self.received = self.received.max(next.min(self.first + self.sent as u32));
+        if self.received >= self.first {
+            self.at_risk = 0;
+        }
     }
 
     /// All before `next` is safe; numbers of what was never sent are not believed.
@@ -171,11 +202,11 @@ impl Outgoing {
         self.loss
     }
 
-    /// Forgets the oldest, which was sent; it is lost if it never arrived.
+    /// Forgets the oldest, which was sent.
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.log.pop_front() else { return };
         if self.first >= self.received {
-            self.loss.sound += oldest.samples();
+            self.at_risk += oldest.samples();
         }
         self.samples -= oldest.samples();
         self.first += 1;
@@ -188,7 +219,8 @@ impl Outgoing {
         self.remove(at, |loss| &mut loss.sound);
         // A mark lasts as long as there is sound behind it.
         if at > 0
-            && let (Some(Said::Mark(true)), Some(Said::Mark(false))) = (self.log.get(at - 1), self.log.get(at))
+            && let (Some(Said::Mark(true)), Some(Said::Mark(false))) =
+                (self.log.get(at - 1), self.log.get(at))
         {
             self.log.remove(at);
             self.log.remove(at - 1);
@@ -249,7 +281,11 @@ mod tests {
     impl Desk {
         fn keeping(most_samples: u64) -> Self {
             let outgoing = Outgoing::new(16_000, most_samples);
-            Self { microphone: Microphone::new(16_000), outgoing, now: Moment::ORIGIN + Duration::from_secs(9) }
+            Self {
+                microphone: Microphone::new(16_000),
+                outgoing,
+                now: Moment::ORIGIN + Duration::from_secs(9),
+            }
         }
 
         fn says(&mut self, frames: usize) {
@@ -259,7 +295,10 @@ mod tests {
         fn gives(&mut self, frames: usize, sample: i16) {
             for _ in 0..frames {
                 let pcm = Bytes::from(sample.to_le_bytes().repeat(320));
-                self.microphone.take(&pcm).into_iter().for_each(|piece| self.outgoing.push(Said::Sound(piece)));
+                self.microphone
+                    .take(&pcm)
+                    .into_iter()
+                    .for_each(|piece| self.outgoing.push(Said::Sound(piece)));
             }
         }
 
@@ -387,7 +426,7 @@ mod tests {
             }
             let unsent = desk.outgoing.unsent_samples;
             let missing = said - arrived.len() as u64 * 320;
-            prop_assert!(missing <= unsent + desk.outgoing.loss().sound, "{missing} {unsent} {:?}", desk.outgoing.loss());
+            prop_assert!(missing <= unsent + desk.outgoing.at_risk + desk.outgoing.loss().sound, "{missing} {unsent} {:?}", desk.outgoing.loss());
             prop_assert!(arrived.is_sorted_by(|a, b| a < b));
         }
     }

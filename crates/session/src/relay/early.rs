@@ -49,7 +49,10 @@ impl Early {
             return;
         }
         if self.count(&Kept::End) >= MOST_ENDS {
-            self.items.iter().position(|(_, kept)| *kept == Kept::End).map(|oldest| self.items.remove(oldest));
+            self.items
+                .iter()
+                .position(|(_, kept)| *kept == Kept::End)
+                .map(|oldest| self.items.remove(oldest));
         }
         self.items.push_back((number, Kept::End));
         self.trim();

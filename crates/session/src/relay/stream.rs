@@ -53,7 +53,7 @@ impl Stream {
     /// the service counts it in samples, not on a clock, and so it is sent at once.
     pub(super) fn end(&mut self, client_marks_speech: bool, queue: &mut Queue) {
         self.mark(false, queue);
-        if client_marks_speech || !core::mem::take(&mut self.is_open) {
+        if !core::mem::take(&mut self.is_open) || client_marks_speech {
             return;
         }
         let rate_hz = self.rate_hz;

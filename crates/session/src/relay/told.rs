@@ -93,9 +93,9 @@ impl Line {
     fn bytes(&self) -> usize {
         let content = match self {
             Self::Audio { frame, .. } => frame.len(),
-            Self::Text(
-                FromProxy::ModelTranscript { text, .. } | FromProxy::UserTranscript { text, .. },
-            ) => text.len(),
+            Self::Text(FromProxy::ModelTranscript { text, .. } | FromProxy::UserTranscript { text, .. }) => {
+                text.len()
+            }
             Self::Text(_) => 0,
         };
         content + size_of::<(u32, Self)>()
@@ -112,7 +112,14 @@ mod tests {
 
     fn sound(epoch: u32, samples: usize) -> Word {
         let payload = Bytes::from(vec![1; samples * 2]);
-        Word::Audio(AudioFrame { kind: Kind::Model, codec: Codec::Pcm, epoch, sequence: 0, position: 0, payload })
+        Word::Audio(AudioFrame {
+            kind: Kind::Model,
+            codec: Codec::Pcm,
+            epoch,
+            sequence: 0,
+            position: 0,
+            payload,
+        })
     }
 
     fn numbers(told: &Told) -> Vec<u32> {

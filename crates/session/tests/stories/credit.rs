@@ -163,7 +163,7 @@ fn a_phone_that_never_says_what_it_heard_is_taken_to_play_in_real_time() {
     desk.completes();
     desk.pass(Duration::from_secs(20));
     assert_eq!(desk.sent(1), 60 * SECOND);
-    assert_eq!(desk.told.last(), Some(&Told::Turn(1, TurnState::Complete)));
+    assert!(desk.told.contains(&Told::Turn(1, TurnState::Complete)));
     // It has played nothing since: the next turn has all the credit, and no more.
     desk.pass(Duration::from_secs(100));
     desk.speaks(2, 60);

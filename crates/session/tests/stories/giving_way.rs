@@ -114,7 +114,9 @@ fn and_who_coughs_is_not() {
 
 #[test]
 fn who_goes_on_speaking_is_believed_after_the_connection_changed() {
-    let mut pair = listening();
+    let mut pair = Pair::talking_once();
+    answers(&mut pair, 2_000, 240_000);
+    pair.pass(ms(1_500));
     pair.cut();
     pair.pass(ms(3_000));
     assert!(pair.is_ready());

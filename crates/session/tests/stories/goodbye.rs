@@ -52,8 +52,8 @@ fn hanging_up_before_anyone_answers_ends_at_once() {
 }
 
 #[test]
-fn a_phone_that_vanishes_leaves_nothing_open() {
-    let mut pair = Pair::talking();
+fn a_phone_that_vanishes_for_good_leaves_nothing_open() {
+    let mut pair = Pair::talking_once();
     pair.opens_the_microphone(1_000);
     pair.pass(ms(500));
     pair.relay_hears(RelayInput::PhoneClosed);

@@ -144,9 +144,11 @@ impl Listener {
 
     fn takes(&mut self, input: ClientInput) {
         self.client.handle(input, Moment::after_origin(Duration::from_millis(self.now_ms)));
+        let mut pings = false;
         loop {
             match self.client.poll() {
-                ClientOutput::Timeout(_) => return,
+                ClientOutput::Timeout(_) => break,
+                ClientOutput::SendText(text) => pings |= text.contains("ping"),
                 ClientOutput::Event(ClientEvent::Caption { who: Who::Model, text, .. }) => {
                     self.shown += &text;
                 }
@@ -155,6 +157,9 @@ impl Listener {
                 }
                 _ => {}
             }
+        }
+        if pings {
+            self.hears(&FromProxy::Pong { id: 1 });
         }
     }
 

@@ -13,7 +13,8 @@ fn says_hello_sets_up_and_is_ready() {
     pair.does(ClientInput::Start);
     pair.until("ready", Pair::is_ready);
     assert!(matches!(&pair.asked[0].1, FromClient::Hello(hello) if hello.audio.rate_hz == 16_000));
-    assert_eq!(pair.asked.len(), 1);
+    assert_eq!(pair.asked[1].1, FromClient::Received { next: 0 }, "the secret has come");
+    assert_eq!(pair.asked.len(), 2);
     let messages = pair.service.messages();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0]["setup"]["model"], "models/gemini-3.8-live");

@@ -130,15 +130,15 @@ fn a_crumb_of_sound_is_not_worth_a_second_of_silence() {
     pair.closes_the_microphone();
     pair.pass(ms(1_000));
     let before = pair.service.samples_of(0);
-    let frame = AudioFrame {
-        kind: vivavoce_wire::Kind::Microphone,
-        codec: vivavoce_wire::Codec::Pcm,
-        epoch: 0,
-        sequence: 0,
-        position: 0,
-        payload: frame_of(9, 1),
-    };
-    for _ in 0..100 {
+    for sequence in 1_000..1_100 {
+        let frame = AudioFrame {
+            kind: vivavoce_wire::Kind::Microphone,
+            codec: vivavoce_wire::Codec::Pcm,
+            epoch: 0,
+            sequence,
+            position: 0,
+            payload: frame_of(9, 1),
+        };
         pair.relay_hears(RelayInput::PhoneBinary(frame.encode()));
         pair.relay_hears(RelayInput::PhoneText(FromClient::AudioEnd.encode()));
     }

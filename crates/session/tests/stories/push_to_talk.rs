@@ -2,6 +2,7 @@
 
 use crate::pair::{Pair, Said, ms, speech};
 use serde_json::json;
+use std::time::Duration;
 use vivavoce_session::ClientInput;
 use vivavoce_session::client::Who;
 use vivavoce_wire::message::Mode;
@@ -130,7 +131,10 @@ fn mute_and_goodbye_close_the_turn_at_once() {
 #[test]
 fn a_lost_connection_closes_the_turn_and_the_next_goes_on_while_the_button_is_down() {
     for still_pressed in [true, false] {
-        let mut pair = talking();
+        let mut pair = Pair::in_mode(Mode::PushToTalk);
+        pair.keeps_calls = false;
+        let mut pair = pair.begun();
+        pair.pass(ms(1_000));
         pair.does(ClientInput::Press(true));
         pair.pass(ms(200));
         pair.cut();
@@ -146,6 +150,38 @@ fn a_lost_connection_closes_the_turn_and_the_next_goes_on_while_the_button_is_do
         let [Heard::Start, Heard::Sound(samples), Heard::End] = after[..] else { panic!("{after:?}") };
         assert_eq!(samples > 32_000, still_pressed, "{samples}");
     }
+}
+
+#[test]
+fn a_turn_goes_on_through_a_lost_connection() {
+    for still_pressed in [true, false] {
+        let mut pair = talking();
+        pair.does(ClientInput::Press(true));
+        pair.pass(ms(200));
+        pair.cut();
+        pair.pass(ms(100));
+        pair.does(ClientInput::Press(still_pressed));
+        pair.until("there again", |pair| pair.seats == 2);
+        pair.pass(ms(1_000));
+        let spoken = if still_pressed { (pair.now - Duration::from_secs(101)).as_millis() } else { 600 };
+        pair.does(ClientInput::Press(false));
+        pair.pass(ms(1_000));
+        let all = heard(&pair);
+        let [Heard::Start, Heard::Sound(samples), Heard::End] = all[..] else { panic!("{all:?}") };
+        assert!(samples as u128 + 640 >= 16 * spoken.min(600), "{samples} of {spoken} ms");
+    }
+}
+
+#[test]
+fn a_turn_that_stands_still_for_too_long_is_closed() {
+    let mut pair = talking();
+    pair.does(ClientInput::Press(true));
+    pair.pass(ms(200));
+    pair.network.is_reachable = false;
+    pair.cut();
+    pair.pass(ms(5_100));
+    assert_eq!(heard(&pair).last(), Some(&Heard::End));
+    assert!(!pair.relay.as_ref().unwrap().is_over());
 }
 
 #[test]

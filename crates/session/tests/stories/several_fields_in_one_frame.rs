@@ -29,7 +29,10 @@ fn each_field_is_taken_and_in_an_order_that_makes_sense() {
         "somethingNew": {"of": "tomorrow"},
     }));
     pair.pass(ms(500));
-    let told: Vec<FromProxy> = pair.told.iter().skip(1).map(|(_, message)| message.clone()).collect();
+    let is_said = |message: &FromProxy| {
+        !matches!(message, FromProxy::Ready(_) | FromProxy::Received { .. } | FromProxy::Committed { .. })
+    };
+    let told: Vec<FromProxy> = pair.told.iter().map(|(_, message)| message.clone()).filter(is_said).collect();
     let turn = |state, samples| FromProxy::Turn { epoch: 1, state, samples, reason: None };
     assert_eq!(
         told,
@@ -91,5 +94,6 @@ fn thoughts_and_pictures_are_not_spoken() {
         {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
     ]}}}));
     pair.pass(ms(500));
-    assert_eq!(pair.told.len(), 1, "{:?}", pair.told);
+    let is_said = |(_, message): &&(_, FromProxy)| !matches!(message, FromProxy::Received { .. });
+    assert_eq!(pair.told.iter().filter(is_said).count(), 1, "{:?}", pair.told);
 }

@@ -21,7 +21,7 @@ use vivavoce_session::{
     RelayConfig, RelayInput, RelayOutput,
 };
 use vivavoce_wire::audio::AudioFrame;
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Upstream};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 /// Everything of one call.
@@ -49,6 +49,8 @@ pub(crate) struct Pair {
     /// Relays that there were, and phones that were let in.
     pub(crate) relays: u32,
     pub(crate) seats: u32,
+    /// Whether what the relay says is for a phone that has to get up for another.
+    is_for_the_former: bool,
     /// Whether the proxy lets calls be taken up again.
     pub(crate) keeps_calls: bool,
     /// Samples of the model that the relay sent.
@@ -123,6 +125,7 @@ impl Pair {
             relay_config: relay_config(),
             relays: 0,
             seats: 0,
+            is_for_the_former: false,
             keeps_calls: true,
             sent: 0,
             most_ahead: 0,
@@ -144,11 +147,20 @@ impl Pair {
 
     /// The same in a mode.
     pub(crate) fn talking_in(mode: Mode) -> Self {
-        let mut pair = Self::in_mode(mode);
-        pair.opens_the_microphone(0);
-        pair.does(ClientInput::Start);
-        pair.until("ready", Self::is_ready);
-        pair
+        Self::in_mode(mode).begun()
+    }
+
+    /// The same with a proxy where no call outlives its connection.
+    pub(crate) fn talking_once() -> Self {
+        Self { keeps_calls: false, ..Self::new() }.begun()
+    }
+
+    /// The same, once somebody listens.
+    pub(crate) fn begun(mut self) -> Self {
+        self.opens_the_microphone(0);
+        self.does(ClientInput::Start);
+        self.until("ready", Self::is_ready);
+        self
     }
 
     // ---- What a story does.
@@ -276,6 +288,17 @@ impl Pair {
         self.told.iter().find(|(_, message)| is_it(message)).map(|(at, _)| *at)
     }
 
+    /// What another connection that takes the call over says.
+    pub(crate) fn hello_of_another(&self) -> Box<Hello> {
+        let resume = Resume { call: "call-1".into(), secret: self.secrets[0].clone(), next: 0 };
+        Box::new(Hello { resumable: true, resume: Some(resume), ..hello() })
+    }
+
+    /// What opens the call.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.secrets.clone()
+    }
+
     // ---- How it runs.
 
     fn moment(&self) -> Moment {
@@ -401,6 +424,7 @@ impl Pair {
         let secret = format!("secret-{}", self.seats);
         self.secrets.push(secret.clone());
         let secret = Some(secret).filter(|_| self.keeps_calls);
+        self.is_for_the_former = true;
         self.relay_hears(RelayInput::PhoneEnters { hello, secret });
     }
 
@@ -486,7 +510,7 @@ impl Pair {
                     self.relay_wakes = wakes;
                     return;
                 }
-                RelayOutput::Seat => {}
+                RelayOutput::Seat => self.is_for_the_former = false,
                 RelayOutput::SecretKept => self.secrets = self.secrets.split_off(self.secrets.len() - 1),
                 RelayOutput::OpenService => {
                     self.service.open();
@@ -552,6 +576,9 @@ impl Pair {
     }
 
     fn relay_sends(&mut self, frame: Frame) {
+        if self.is_for_the_former {
+            return;
+        }
         if let Some(time) = self.network.down(self.now, frame.bytes()) {
             self.at_time(time, Happening::ToClient(self.network.connection, frame));
         }
@@ -596,7 +623,8 @@ pub(crate) fn relay_config() -> RelayConfig {
 
 /// What a phone says at the door.
 pub(crate) fn hello() -> Hello {
-    let FromClient::Hello(hello) = FromClient::decode(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).unwrap()
+    let FromClient::Hello(hello) =
+        FromClient::decode(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).unwrap()
     else {
         unreachable!("it is one")
     };

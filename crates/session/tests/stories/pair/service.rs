@@ -79,6 +79,15 @@ impl Service {
         self.heard.iter().map(count).sum()
     }
 
+    /// The first sample of each piece of sound that it was sent.
+    pub(crate) fn sounds(&self) -> Vec<i16> {
+        let sound = |(_, said): &(Duration, Said)| match said {
+            Said::Audio { first, .. } => Some(*first),
+            Said::Message(_) => None,
+        };
+        self.heard.iter().filter_map(sound).collect()
+    }
+
     /// The messages that it was sent.
     pub(crate) fn messages(&self) -> Vec<&Value> {
         let message = |(_, said): &'_ (Duration, Said)| matches!(said, Said::Message(_));
