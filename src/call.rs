@@ -53,7 +53,7 @@ impl Call {
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
             mode: Mode::named(mode).unwrap_or_default(),
-            kept_audio: EARLY_AUDIO,
+            kept_audio: KEPT_AUDIO,
             barge_in: barge_in_of(barge_in, patience_ms),
             seed: (js_sys::Math::random() * SEEDS) as u64,
         };
@@ -79,6 +79,11 @@ impl Call {
     /// The person holds the button of push-to-talk, or lets it go.
     pub fn press(&self, pressed: bool) {
         self.desk.take(ClientInput::Press(pressed));
+    }
+
+    /// The network is back, or the page is in sight again.
+    pub fn wake(&self) {
+        self.desk.take(ClientInput::Awake);
     }
 
     /// The person silences the model.
@@ -189,6 +194,9 @@ impl Shell {
         if let ClientInput::Player(report) = &input {
             self.unheard.heard(report);
         }
+        if let (ClientInput::Microphone(_), Some(socket)) = (&input, &self.socket) {
+            self.client.handle(ClientInput::Unsent(socket.buffered_bytes()), now());
+        }
         let speech = self.vad.take(&input);
         self.client.handle(input, now());
         if let Some(speaks) = speech {
@@ -197,7 +205,6 @@ impl Shell {
         while let Some(output) = self.next() {
             self.act(output);
         }
-        self.give_up_a_dead_line();
     }
 
     /// What the machine wants done next; none if it only wants to be woken, which is then arranged.
@@ -244,13 +251,6 @@ impl Shell {
     fn close(&mut self, code: u16, reason: &str) {
         if let Some(socket) = self.socket.take() {
             socket.close(code, reason);
-        }
-    }
-
-    /// A network that dies takes minutes to say so, while the browser keeps every frame in memory.
-    fn give_up_a_dead_line(&mut self) {
-        if self.socket.as_ref().is_some_and(|socket| socket.buffered_bytes() > MOST_UNSENT_BYTES) {
-            self.lose_the_line("the network takes nothing".into());
         }
     }
 
@@ -333,11 +333,8 @@ fn heard(event: SocketEvent) -> ClientInput {
     }
 }
 
-/// What a caller says before anyone listens: longer than any phone takes to connect.
-const EARLY_AUDIO: Duration = Duration::from_secs(20);
-
-/// All of [`EARLY_AUDIO`], which goes out at once when a socket opens (660 kB in frames of 20 ms), and 12 s more.
-const MOST_UNSENT_BYTES: u32 = 1 << 20;
+/// What a caller says while nobody can be sent it: longer than most tunnels. A megabyte.
+const KEPT_AUDIO: Duration = Duration::from_secs(30);
 
 /// The close code of a socket that said no goodbye (RFC 6455, section 7.4.1).
 const ABNORMAL: u16 = 1006;

@@ -47,7 +47,9 @@ export class VivaVoce extends EventTarget {
       lost: (trouble) => this.#isOn(this.#number) && this.#end(trouble),
     })
     addEventListener('pagehide', () => this.#leave(), { signal: this.#leaving.signal })
-    document.addEventListener('visibilitychange', () => document.hidden && this.release(), { signal: this.#leaving.signal })
+    document.addEventListener('visibilitychange', () => document.hidden ? this.release() : this.#rouse(), { signal: this.#leaving.signal })
+    for (const type of ['online', 'offline']) addEventListener(type, this.#rouse, { signal: this.#leaving.signal })
+    for (const type of ['activated', 'deactivated']) window.Telegram?.WebApp?.onEvent?.(type, this.#rouse)
     if (!lack()) {
       Sound.prefetch()
       this.#line.open()
@@ -136,11 +138,15 @@ export class VivaVoce extends EventTarget {
   /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */
   close() {
     this.#leave()
+    for (const type of ['activated', 'deactivated']) window.Telegram?.WebApp?.offEvent?.(type, this.#rouse)
     this.#leaving.abort()
     this.#sound?.close()
     this.#sound = undefined
     this.#line.close()
   }
+
+  /** The network or the page comes or goes: what waits for a connection need not wait, and what has one makes sure. */
+  #rouse = () => this.#send({ type: 'wake' })
 
   /** Hangs up and lets go of the microphone. */
   #leave() {

@@ -27,6 +27,7 @@ const deeds = {
   mute: ({ muted }) => call.mute(muted),
   press: ({ pressed }) => call.press(pressed),
   interrupt: () => call.interrupt(),
+  wake: () => call.wake(),
   say: ({ text }) => call.say(text),
   stop: () => call.hangUp(),
 }

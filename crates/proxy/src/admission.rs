@@ -162,6 +162,7 @@ mod tests {
 
     fn hello() -> Hello {
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
-        Hello { audio, ticket: None, client: None, greeting: true, mode: Mode::Open }
+        let (resumable, resume) = (false, None);
+        Hello { audio, ticket: None, client: None, greeting: true, mode: Mode::Open, resumable, resume }
     }
 }

@@ -1,6 +1,6 @@
 //! One call: the relay decides, this carries out.
 
-use crate::admission::Caller;
+use crate::calls::Entrance;
 use crate::house::{House, going_down};
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
@@ -8,7 +8,7 @@ use crate::uplink::Uplink;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use vivavoce_session::{Moment, Relay, RelayInput, RelayOutput};
@@ -16,12 +16,18 @@ use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// Everything that one call holds of the world.
 pub(crate) struct Call {
+    id: String,
     house: Arc<House>,
-    caller: Caller,
     relay: Relay,
-    phone: Phone,
-    /// Whether the phone was said goodbye to.
-    phone_closed: bool,
+    /// The phone that talks, if one does.
+    phone: Option<Phone>,
+    /// One that was let in and has yet to be seated.
+    entering: Option<Phone>,
+    /// What opens the call to the next phone.
+    secret: Option<String>,
+    /// Where the next phones come from.
+    phones: mpsc::Receiver<Entrance>,
+    shutdown: watch::Receiver<bool>,
     /// Whether the relay knows that the process goes down.
     going_down: bool,
     service: Option<Service>,
@@ -32,39 +38,42 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of `phone`, named `id`.
-    pub(crate) fn new(id: String, house: Arc<House>, caller: Caller, phone: Phone) -> Self {
-        let relay = Relay::new(house.relay_config(id));
-        let (service, former) = (None, None);
-        let (uplink, began) = (Uplink::new(), Instant::now());
+    /// A call named `id`, to which `phones` come.
+    pub(crate) fn new(id: String, house: Arc<House>, phones: mpsc::Receiver<Entrance>) -> Self {
+        let relay = Relay::new(house.relay_config(id.clone()));
+        let shutdown = house.shutdown.subscribe();
         Self {
+            id,
             house,
-            caller,
             relay,
-            phone,
-            phone_closed: false,
+            phone: None,
+            entering: None,
+            secret: None,
+            phones,
+            shutdown,
             going_down: false,
-            service,
-            former,
-            uplink,
-            began,
+            service: None,
+            former: None,
+            uplink: Uplink::new(),
+            began: Instant::now(),
         }
     }
 
     /// Runs the call to its end.
-    pub(crate) async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let mut input = RelayInput::PhoneOpen;
+    pub(crate) async fn run(mut self, first: Entrance) {
+        let mut input = self.enters(first);
         loop {
             self.relay.handle(input, self.now());
             let wake = self.drain();
             if self.relay.is_over() {
                 break;
             }
-            input = self.wait(wake, &mut shutdown).await;
+            input = self.wait(wake).await;
         }
         tracing::info!(seconds = self.began.elapsed().as_secs(), "call over");
+        self.house.calls.end(&self.id);
         self.hang_up();
-        self.phone.close().await;
+        self.part();
     }
 
     /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
@@ -72,10 +81,14 @@ impl Call {
         loop {
             match self.relay.poll() {
                 RelayOutput::Timeout(wake) => return wake,
-                RelayOutput::Admit(hello) => {
-                    tracing::info!(client = hello.client.as_deref(), "hello");
-                    let verdict = self.house.admission.admit(&hello, &self.caller);
-                    self.relay.handle(RelayInput::Admission(verdict), self.now());
+                RelayOutput::Seat => {
+                    self.part();
+                    self.phone = self.entering.take();
+                }
+                RelayOutput::SecretKept => {
+                    if let Some(secret) = &self.secret {
+                        self.house.calls.kept(&self.id, secret);
+                    }
                 }
                 RelayOutput::OpenService => self.dial(),
                 RelayOutput::ToService(message) => {
@@ -84,25 +97,25 @@ impl Call {
                 }
                 RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
                 RelayOutput::CloseService => self.hang_up(),
-                RelayOutput::ToPhone(message) => {
+                RelayOutput::ToPhone { message, sequence } => {
                     if let FromProxy::Error { error } = &message {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
                     }
-                    self.phone.send(&message);
+                    self.to_phone(|phone| phone.send(&message, sequence));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => self.phone.send_audio(bytes),
-                RelayOutput::DropAudio { epoch } => self.phone.drop_audio(epoch),
+                RelayOutput::ToPhoneAudio(bytes) => self.to_phone(|phone| phone.send_audio(bytes)),
+                RelayOutput::DropAudio { epoch } => self.to_phone(|phone| phone.drop_audio(epoch)),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
-                    self.phone.send_close(code, &reason);
-                    self.phone_closed = true;
+                    self.to_phone(|phone| phone.send_close(code, &reason));
+                    self.part();
                 }
             }
         }
     }
 
     /// Waits for the next thing to happen.
-    async fn wait(&mut self, wake: Option<Moment>, shutdown: &mut watch::Receiver<bool>) -> RelayInput {
+    async fn wait(&mut self, wake: Option<Moment>) -> RelayInput {
         let wake_at = wake.map(|wake| self.began + wake.since_origin());
         // A phone that talks faster than the service listens is left to wait: its own network slows it down.
         let crowded = self.service.as_ref().filter(|service| !service.has_room());
@@ -111,15 +124,26 @@ impl Call {
         // And a service that is too far ahead of the ear: its own network slows that down.
         let may_listen = self.relay.wants_service();
         tokio::select! {
-            heard = self.phone.next(may_read), if !self.phone_closed => self.heard(heard),
+            heard = hear(&mut self.phone, may_read) => self.heard(heard),
+            Some(entrance) = self.phones.recv() => self.enters(entrance),
             () = some(room) => RelayInput::Timeout,
             input = next(&mut self.service), if may_listen => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
-            () = going_down(shutdown), if !self.going_down => {
+            () = going_down(&mut self.shutdown), if !self.going_down => {
                 self.going_down = true;
                 RelayInput::Shutdown
             }
         }
+    }
+
+    fn enters(&mut self, entrance: Entrance) -> RelayInput {
+        let Entrance { phone, hello, secret } = entrance;
+        if hello.resume.is_some() {
+            tracing::info!("the call is taken up again");
+        }
+        self.entering = Some(phone);
+        self.secret.clone_from(&secret);
+        RelayInput::PhoneEnters { hello, secret }
     }
 
     fn heard(&mut self, heard: Heard) -> RelayInput {
@@ -128,11 +152,11 @@ impl Call {
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
             Heard::Alive => RelayInput::PhoneAlive,
             Heard::Fault(trouble) => {
-                self.tell(trouble);
+                self.send_away(trouble);
                 RelayInput::PhoneClosed
             }
             Heard::Gone => {
-                self.phone_closed = true;
+                self.part();
                 RelayInput::PhoneClosed
             }
         }
@@ -148,16 +172,26 @@ impl Call {
         input
     }
 
-    /// The call ends here for a phone that can no longer be talked with.
-    fn drop_phone(&mut self, trouble: Trouble) {
-        self.tell(trouble);
-        self.relay.handle(RelayInput::PhoneClosed, self.now());
+    fn to_phone(&self, how: impl FnOnce(&Phone)) {
+        let _ = self.phone.as_ref().map(how);
     }
 
-    fn tell(&mut self, trouble: Trouble) {
-        tracing::info!(code = ?trouble.code, "ending the call");
-        self.phone.send_trouble(trouble);
-        self.phone_closed = true;
+    /// Tells the phone, which can no longer be talked with, what is wrong, and lets it go.
+    fn send_away(&mut self, trouble: Trouble) {
+        tracing::info!(code = ?trouble.code, "ending the connection");
+        self.to_phone(|phone| phone.send_trouble(trouble));
+        self.part();
+    }
+
+    /// Lets the phone go, with time for its last words; the process waits for that.
+    fn part(&mut self) {
+        if let Some(phone) = self.phone.take() {
+            let shutdown = self.shutdown.clone();
+            tokio::spawn(async move {
+                phone.close().await;
+                drop(shutdown);
+            });
+        }
     }
 
     fn dial(&mut self) {
@@ -176,7 +210,8 @@ impl Call {
         let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
         if pushed.is_err() {
             let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
-            self.drop_phone(Trouble::misunderstood(Code::BadMessage, detail));
+            self.send_away(Trouble::misunderstood(Code::BadMessage, detail));
+            self.relay.handle(RelayInput::PhoneClosed, self.now());
         }
         for pcm in messages {
             self.tell_service(|service| service.send_audio(pcm));
@@ -207,6 +242,14 @@ impl Call {
 /// A name for a call: hardly ever given twice, and of no use to anybody who learns it.
 pub(crate) fn call_id() -> String {
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
+}
+
+/// The next thing from the phone; never, while there is none.
+async fn hear(phone: &mut Option<Phone>, may_read: bool) -> Heard {
+    match phone {
+        Some(phone) => phone.next(may_read).await,
+        None => core::future::pending().await,
+    }
 }
 
 /// The next thing from the service; never, while there is none.

@@ -83,6 +83,10 @@ pub struct Limits {
     pub ahead: Duration,
     /// How much more of it is kept for a phone before the service is made to wait.
     pub kept: Duration,
+    /// How long a call waits for a phone whose connection is lost.
+    pub grace: Duration,
+    /// How long a turn of the person's may stand still before it is closed.
+    pub hold: Duration,
 }
 
 /// Who may call.
@@ -244,6 +248,8 @@ impl Limits {
         // A page has room for a minute.
         let ahead = time("ahead_ms", 2_000..=60_000, default.ahead);
         let kept = time("kept_ms", 1_000..=600_000, default.kept);
+        let grace = time("grace_ms", 0..=600_000, default.grace);
+        let hold = time("hold_ms", 500..=60_000, default.hold);
         let limits = Self {
             calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
             max_frame_bytes: document
@@ -254,6 +260,8 @@ impl Limits {
             unread,
             ahead,
             kept,
+            grace,
+            hold,
         };
         document.finish(table);
         limits
@@ -270,6 +278,8 @@ impl Default for Limits {
             unread: Duration::from_secs(30),
             ahead: Duration::from_secs(20),
             kept: Duration::from_secs(360),
+            grace: Duration::from_secs(45),
+            hold: Duration::from_secs(5),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What all calls share.
 
 use crate::admission::Admission;
+use crate::calls::Calls;
 use crate::config::Config;
 use crate::link::Address;
 use core::time::Duration;
@@ -18,8 +19,10 @@ pub(crate) struct House {
     pub(crate) service: Address,
     /// Who answers, for people.
     pub(crate) upstream: Upstream,
-    /// One permit a call.
+    /// One permit a call, and one for each who has yet to say hello.
     pub(crate) rooms: Arc<Semaphore>,
+    pub(crate) hall: Arc<Semaphore>,
+    pub(crate) calls: Calls,
     /// Turns true when the process goes down; each call holds a receiver until its end.
     pub(crate) shutdown: watch::Sender<bool>,
     setup: Setup,
@@ -32,6 +35,8 @@ impl House {
             service,
             upstream,
             rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
+            hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
+            calls: Calls::default(),
             shutdown: watch::Sender::new(false),
             setup: crate::setup::setup(&config.gemini),
             config,
@@ -48,10 +53,11 @@ impl House {
             silence_duration: Duration::from_millis(gemini.silence_duration_ms.into()),
             greeting: gemini.greeting.clone(),
             max_frame_bytes: limits.max_frame_bytes,
-            hello_deadline: limits.hello_deadline,
             setup_deadline: limits.setup_deadline,
             most_ahead: limits.ahead,
             most_kept: limits.kept,
+            grace: limits.grace,
+            hold: limits.hold,
         }
     }
 }
@@ -61,3 +67,6 @@ pub(crate) async fn going_down(shutdown: &mut watch::Receiver<bool>) {
     // A house that is gone went down, too.
     let _ = shutdown.wait_for(|&down| down).await;
 }
+
+/// Sockets that have yet to say hello: more come at once only when a network is back for many.
+const MOST_IN_THE_HALL: usize = 1_024;

@@ -16,9 +16,11 @@
 
 mod admission;
 mod call;
+mod calls;
 pub mod command;
 pub mod config;
 pub mod environment;
+mod greeting;
 mod house;
 mod link;
 mod outbox;

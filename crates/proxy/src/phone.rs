@@ -88,9 +88,10 @@ impl Phone {
         self.outbox.drop_stale(epoch);
     }
 
-    /// Sends a message.
-    pub(crate) fn send(&self, message: &FromProxy) {
-        self.outbox.push(Frame::Text(message.encode()));
+    /// Sends a message, which may bear a number.
+    pub(crate) fn send(&self, message: &FromProxy, sequence: Option<u32>) {
+        let text = sequence.map_or_else(|| message.encode(), |sequence| message.encode_numbered(sequence));
+        self.outbox.push(Frame::Text(text));
     }
 
     /// Sends an encoded audio frame.
@@ -108,7 +109,7 @@ impl Phone {
     /// Tells what went wrong and says goodbye.
     pub(crate) fn send_trouble(&self, trouble: Trouble) {
         let (code, reason) = (trouble.code.close_code(), trouble.message.clone());
-        self.send(&FromProxy::Error { error: trouble });
+        self.send(&FromProxy::Error { error: trouble }, None);
         self.send_close(code, &reason);
     }
 

@@ -1,7 +1,7 @@
 //! What the proxy answers over HTTP.
 
 use crate::admission::Caller;
-use crate::call::{Call, call_id};
+use crate::greeting;
 use crate::house::House;
 use crate::page;
 use crate::phone::Phone;
@@ -15,7 +15,6 @@ use axum::routing::get;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use tracing::Instrument;
 use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
 
 /// Who is at the other end of a connection.
@@ -61,8 +60,8 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
         let Some(socket) = socket.await else { return };
         let phone = Phone::open(socket, house.config.limits.unread);
         match trouble {
-            Some(trouble) => send_away(phone, trouble).await,
-            None => take(house, caller, phone).await,
+            Some(trouble) => greeting::send_away(phone, trouble).await,
+            None => greeting::receive(house, caller, phone).await,
         }
     });
     response
@@ -75,26 +74,6 @@ fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Troubl
         return Some(Trouble::misunderstood(Code::BadSubprotocol, detail));
     }
     house.admission.check_origin(caller).err()
-}
-
-async fn take(house: Arc<House>, caller: Caller, phone: Phone) {
-    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
-        let full =
-            Trouble::new(Code::Limited, "All lines are busy: try again in a moment.").retry_after_ms(10_000);
-        return send_away(phone, full).await;
-    };
-    let shutdown = house.shutdown.subscribe();
-    let id = call_id();
-    let span = tracing::info_span!("call", id);
-    span.in_scope(|| tracing::info!("call begins"));
-    Call::new(id, house, caller, phone).run(shutdown).instrument(span).await;
-    drop(room);
-}
-
-async fn send_away(phone: Phone, trouble: Trouble) {
-    tracing::info!(code = ?trouble.code, "sent a caller away");
-    phone.send_trouble(trouble);
-    phone.close().await;
 }
 
 fn caller(request: &Request<Body>) -> Caller {

@@ -144,7 +144,7 @@ impl Talk {
             uplink_rate_hz: rate_hz,
             greeting: false,
             mode: self.mode,
-            kept_audio: EARLY_AUDIO,
+            kept_audio: KEPT_AUDIO,
             barge_in: vivavoce_session::client::BargeIn::default(),
             seed: u64::from(std::process::id()),
         })
@@ -511,7 +511,7 @@ const SILENCE_AFTER: Duration = Duration::from_secs(1);
 const LATE_WORDS: Duration = Duration::from_millis(250);
 
 /// Nobody speaks before somebody listens.
-const EARLY_AUDIO: Duration = Duration::from_secs(30);
+const KEPT_AUDIO: Duration = Duration::from_secs(30);
 
 const FRAME: Duration = Duration::from_millis(20);
 const FRAMES_PER_SECOND: u64 = 50;

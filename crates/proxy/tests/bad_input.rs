@@ -162,7 +162,7 @@ async fn one_line_too_many_is_told_to_wait() {
     let proxy = Proxy::with(small, None).await;
     let mut first = Phone::introduced(&proxy).await;
     first.wait_ready().await;
-    let mut second = Phone::call(&proxy).await;
+    let mut second = Phone::introduced(&proxy).await;
     let end = second.wait_end().await;
     assert!(end.0.retry_after_ms.is_some());
     assert_trouble(end, Code::Limited, "busy");

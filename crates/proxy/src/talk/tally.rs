@@ -61,12 +61,16 @@ impl Tally {
                     TurnState::Complete => turn.complete_at = Some(now),
                 }
             }
+            FromProxy::Ready(ready) if ready.next.is_some() => {}
             FromProxy::Ready(_) => self.begin_connection(),
             FromProxy::Activity { .. }
             | FromProxy::Tool { .. }
             | FromProxy::Error { .. }
             | FromProxy::Bye { .. } => {}
-            FromProxy::Ping { .. } | FromProxy::Pong { .. } => return,
+            FromProxy::Received { .. }
+            | FromProxy::Committed { .. }
+            | FromProxy::Ping { .. }
+            | FromProxy::Pong { .. } => return,
         }
         self.heard_at = Some(now);
     }
@@ -207,7 +211,8 @@ mod tests {
     fn ready() -> vivavoce_wire::message::Ready {
         let (call, model) = ("c".to_owned(), "m".to_owned());
         let upstream = vivavoce_wire::message::Upstream::Simulator;
-        vivavoce_wire::message::Ready { call, upstream, model, rate_hz: 24_000, max_frame_bytes: 65_536 }
+        let (rate_hz, max_frame_bytes, secret, next) = (24_000, 65_536, None, None);
+        vivavoce_wire::message::Ready { call, upstream, model, rate_hz, max_frame_bytes, secret, next }
     }
 
     fn turn(tally: &mut Tally, epoch: u32, first_audio_at: Instant, complete_at: Instant) {
