@@ -2,40 +2,52 @@
 //!
 //! [`Relay`] decides; what it takes in and wants done is in `exchange`. Its organs towards the phone are `seat` (who is
 //! there), `told` (what they were told and may not have) and `credit` (how much they are
-//! sent ahead of what they have heard); towards the service `early` (what was said before it listened, and while that is
-//! caught up with), `stream` (the person's sound as it hears it), `ledger` (function calls), `echo` (what was typed is
-//! not heard) and `verdict` (what the end of its socket means); between both, `turns` (the model's, as they are counted).
+//! sent ahead of what they have heard); towards the service `upstream` (its connections), `early` (what was said while
+//! none listened, and while that is caught up with), `stream` (the person's sound as it hears it), `uplog` (what it was
+//! sent and may forget), `recap` (what was said, in words), `watch` (whether it answers), `ledger` (function calls),
+//! `echo` (what was typed is not heard) and `verdict` (what the end of its socket means); between both, `turns` (the
+//! model's, as they are counted). In `rotation` one connection to the service follows the other.
 
 mod credit;
 mod early;
 mod echo;
 mod exchange;
 mod ledger;
+mod recap;
+mod rotation;
 mod seat;
 mod service;
 mod stream;
 mod told;
 mod turns;
+mod uplog;
+mod upstream;
 mod verdict;
+mod watch;
 
 use crate::Moment;
 use crate::arrived::Arrived;
 use crate::door::too_large;
 use bytes::Bytes;
+use core::time::Duration;
 use credit::Credit;
 use early::{Early, Kept};
 use echo::Echo;
 use ledger::{Call, Ledger};
+use recap::{Recap, Side};
 use seat::{Due, Seat};
 use std::collections::VecDeque;
 use stream::Stream;
 use told::{Line, Told};
 use turns::{Turns, Word};
+use uplog::Uplog;
+use upstream::Upstream;
 use vivavoce_gemini::{ServerContent, ServerMessage, Transcription};
 use vivavoce_wire::MODEL_RATE_HZ;
 use vivavoce_wire::audio::{AudioFrame, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolState};
 use vivavoce_wire::trouble::{Code, Trouble};
+use watch::Watch;
 
 pub use exchange::{RelayConfig, RelayInput, RelayOutput};
 
@@ -50,21 +62,19 @@ pub struct Relay {
     told: Told,
     credit: Credit,
     turns: Turns,
+    upstream: Upstream,
     early: Early,
     stream: Stream,
+    uplog: Uplog,
+    recap: Recap,
+    watch: Watch,
     ledger: Ledger,
     echo: Echo,
     /// Whether the phone lets the model be nudged.
     greeting: bool,
     muted: bool,
-    /// Whether a socket to the service was asked for and not closed since.
-    has_service: bool,
     /// The number of the phone's first word that the service was not sent.
     passed: u32,
-    /// The newest handle by which the conversation could be taken up again.
-    handle: Option<String>,
-    /// When the service will end the connection, if it said so.
-    service_leaves_at: Option<Moment>,
     /// What the phone's own ear, or the person's button, said last.
     phone_hears_speech: bool,
     /// When the person's sound last went on.
@@ -76,14 +86,9 @@ pub struct Relay {
 enum Phase {
     /// No phone yet.
     Fresh,
-    /// The service's socket is on its way.
-    Opening {
-        by: Moment,
-    },
-    /// The service has yet to answer the setup.
-    SettingUp {
-        by: Moment,
-    },
+    /// The first connection to the service is on its way.
+    Beginning,
+    /// The phone was told that somebody listens, whatever connections come and go.
     Talking,
     Over,
 }
@@ -94,6 +99,8 @@ impl Relay {
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
             seat: Seat::new(config.grace),
+            upstream: Upstream::new(config.setup_deadline, config.seed),
+            watch: Watch::new(config.answer_deadline),
             config,
             queue: VecDeque::new(),
             phase: Phase::Fresh,
@@ -102,14 +109,13 @@ impl Relay {
             turns: Turns::default(),
             early: Early::default(),
             stream: Stream::default(),
+            uplog: Uplog::default(),
+            recap: Recap::default(),
             ledger: Ledger::default(),
             echo: Echo::default(),
             greeting: false,
             muted: false,
-            has_service: false,
             passed: 0,
-            handle: None,
-            service_leaves_at: None,
             phone_hears_speech: false,
             sound_at: Moment::ORIGIN,
         }
@@ -126,7 +132,7 @@ impl Relay {
             RelayInput::PhoneClosed => self.phone_closed(now),
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
-            RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason),
+            RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
             RelayInput::Shutdown => self.shut_down(),
             RelayInput::Timeout => {}
         }
@@ -145,12 +151,12 @@ impl Relay {
 
     /// The newest handle by which the service could take the conversation up again.
     pub fn resumption_handle(&self) -> Option<&str> {
-        self.handle.as_deref()
+        self.upstream.handle()
     }
 
     /// When the service will end its connection, if it said so.
-    pub const fn service_leaves_at(&self) -> Option<Moment> {
-        self.service_leaves_at
+    pub fn service_leaves_at(&self) -> Option<Moment> {
+        self.upstream.leaves_at()
     }
 
     /// The model's turn that the phone plays or played last, and the 24 kHz samples of it that were heard.
@@ -187,7 +193,10 @@ impl Relay {
         }
         self.queue.push_back(RelayOutput::Seat);
         self.told.keep(self.seat.is_kept());
-        self.stream.tune(hello.audio.rate_hz, self.config.silence_duration);
+        if self.stream.tune(hello.audio.rate_hz, self.config.silence_duration) {
+            // What was said at another rate cannot be said again among what is said at this one.
+            self.uplog.clear();
+        }
         if self.phase == Phase::Fresh {
             self.begin(hello, now);
         } else {
@@ -202,9 +211,8 @@ impl Relay {
         if hello.mode == Mode::PushToTalk {
             service::leave_turns_to_the_client(&mut self.config.setup);
         }
-        self.phase = Phase::Opening { by: now + self.config.setup_deadline };
-        self.has_service = true;
-        self.queue.push_back(RelayOutput::OpenService);
+        self.phase = Phase::Beginning;
+        self.open_service(now);
     }
 
     /// A phone takes the call up again: it is told what it missed, and how much of its own came.
@@ -235,7 +243,7 @@ impl Relay {
     fn phone_says(&mut self, message: FromClient, now: Moment) {
         match message {
             FromClient::Hello(_) => {
-                self.fail(Trouble::misunderstood(Code::OutOfOrder, "hello is said once on a connection."))
+                self.fail(Trouble::misunderstood(Code::OutOfOrder, "hello is said once on a connection."));
             }
             FromClient::Text { text } => {
                 self.taken.count();
@@ -243,16 +251,16 @@ impl Relay {
             }
             FromClient::Mute { muted } => {
                 self.taken.count();
-                self.phone_mutes(muted);
+                self.phone_mutes(muted, now);
             }
             FromClient::Activity { speaking } => {
                 self.taken.count();
                 self.sound_at = now;
-                self.phone_marks(speaking);
+                self.phone_marks(speaking, now);
             }
             FromClient::AudioEnd => {
                 self.taken.count();
-                self.phone_audio_ends();
+                self.phone_audio_ends(now);
             }
             FromClient::Received { next } => self.phone_received(next),
             FromClient::Heard { epoch, samples } => self.credit.heard(epoch, samples),
@@ -282,23 +290,24 @@ impl Relay {
         if text.trim().is_empty() {
             return;
         }
+        self.recap.note(Side::Person, &text);
         if self.passes() {
-            self.send_text(text, now);
+            self.deliver(self.number(), Kept::Text(text), now);
         } else if !self.early.keep_text(self.number(), text) {
             let message = "Too much text before the call is ready: wait for ready.";
             self.fail(Trouble::new(Code::Limited, message));
         }
     }
 
-    fn phone_mutes(&mut self, muted: bool) {
+    fn phone_mutes(&mut self, muted: bool, now: Moment) {
         self.muted = muted;
         if muted {
-            self.phone_audio_ends();
+            self.phone_audio_ends(now);
         }
     }
 
     /// A hint, unless the service was told to leave it to the client where speech begins and ends.
-    fn phone_marks(&mut self, speaking: bool) {
+    fn phone_marks(&mut self, speaking: bool, now: Moment) {
         if self.phone_hears_speech == speaking {
             return;
         }
@@ -307,7 +316,7 @@ impl Relay {
             return;
         }
         if self.passes() {
-            self.stream.mark(speaking, &mut self.queue);
+            self.deliver(self.number(), Kept::Mark(speaking), now);
         } else {
             self.early.keep_mark(self.number(), speaking);
         }
@@ -326,7 +335,7 @@ impl Relay {
 
     /// Whether what the phone says goes to the service at once: it listens, and nothing older waits.
     fn passes(&self) -> bool {
-        self.phase == Phase::Talking && self.early.is_empty()
+        self.upstream.is_up() && self.early.is_empty()
     }
 
     fn client_marks_speech(&self) -> bool {
@@ -335,11 +344,11 @@ impl Relay {
         detection.is_some_and(|detection| detection.disabled)
     }
 
-    fn phone_audio_ends(&mut self) {
+    fn phone_audio_ends(&mut self, now: Moment) {
         if self.client_marks_speech() {
-            self.phone_marks(false);
+            self.phone_marks(false, now);
         } else if self.passes() {
-            self.end_stream();
+            self.deliver(self.number(), Kept::End, now);
         } else {
             self.early.keep_end(self.number());
         }
@@ -378,7 +387,7 @@ impl Relay {
             return;
         }
         if self.passes() {
-            self.send_audio(pcm);
+            self.deliver(self.number(), Kept::Audio(pcm), now);
         } else {
             self.early.keep_audio(self.number(), pcm);
         }
@@ -396,31 +405,25 @@ impl Relay {
 
     // ---- The service.
 
-    fn service_open(&mut self, now: Moment) {
-        if matches!(self.phase, Phase::Opening { .. }) {
-            self.phase = Phase::SettingUp { by: now + self.config.setup_deadline };
-            self.queue.push_back(RelayOutput::ToService(Box::new(self.config.setup.clone().into())));
-        }
-    }
-
     /// Takes a message of the service. It may hold any number of fields, and each is looked at.
     fn service(&mut self, message: &ServerMessage, now: Moment) {
-        if message.setup_complete.is_some() && matches!(self.phase, Phase::SettingUp { .. }) {
-            self.begin_to_talk(now);
+        if message.setup_complete.is_some() && self.upstream.set_up(now) {
+            self.service_listens(now);
         }
-        if let (Phase::SettingUp { .. }, Some(error)) = (self.phase, &message.error) {
-            return self.fail(verdict::judge_error(&error.message));
+        if let Some(error) = &message.error {
+            self.service_refuses(&error.message, now);
         }
-        if self.phase != Phase::Talking {
+        if !self.upstream.is_up() {
             return;
         }
         if let Some(handle) = message.session_resumption_update.as_ref().and_then(|update| update.handle()) {
-            self.checkpoint(handle);
+            self.checkpoint(handle, now);
         }
         if let Some(go_away) = &message.go_away {
-            self.service_leaves_at = Some(now + go_away.time_left.unwrap_or_default());
+            self.upstream.leaves_in(go_away.time_left.unwrap_or_default(), now);
         }
         if let Some(speaking) = service::speaking(message) {
+            self.watch.speech(speaking);
             self.tell(FromProxy::Activity { speaking });
         }
         if let Some(content) = &message.server_content {
@@ -429,7 +432,7 @@ impl Relay {
         self.tools(message);
     }
 
-    /// The service listens, and is told what the phone said meanwhile.
+    /// The first connection listens, and is told what the phone said meanwhile.
     fn begin_to_talk(&mut self, now: Moment) {
         self.phase = Phase::Talking;
         let greets = self.greeting && !self.early.has_text();
@@ -437,7 +440,7 @@ impl Relay {
         self.catch_up(now);
         self.say_ready(None);
         if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
-            self.send_text(greeting, now);
+            self.deliver(self.number(), Kept::Text(greeting), now);
         }
     }
 
@@ -457,41 +460,40 @@ impl Relay {
     fn catch_up(&mut self, now: Moment) {
         while let Some((number, kept)) = self.early.next(now) {
             self.passed = number.saturating_add(1);
-            match kept {
-                Kept::Audio(pcm) => self.send_audio(pcm),
-                Kept::End => self.end_stream(),
-                Kept::Text(text) => self.send_text(text, now),
-                Kept::Mark(speaking) => self.stream.mark(speaking, &mut self.queue),
-            }
+            self.deliver(number, kept, now);
         }
-        if self.early.is_empty() {
+        if self.passes() {
             self.passed = self.taken.next();
         }
     }
 
-    /// The service gave a handle: what it was sent before is safe.
-    fn checkpoint(&mut self, handle: &str) {
-        self.handle = Some(handle.into());
-        if self.seat.is_kept() {
-            self.say(FromProxy::Committed { next: self.passed });
+    /// Sends the service what the phone said, and notes it: it may have to be said again.
+    fn deliver(&mut self, number: u32, said: Kept, now: Moment) {
+        let length = if let Kept::Audio(pcm) = &said { self.early.length(pcm) } else { Duration::ZERO };
+        self.uplog.note(number, said.clone(), length, self.stream.clone(), now);
+        match said {
+            Kept::Audio(pcm) => self.stream.send(pcm, &mut self.queue),
+            Kept::End => self.end_stream(),
+            Kept::Text(text) => self.send_text(text, now),
+            Kept::Mark(speaking) => self.stream.mark(speaking, &mut self.queue),
         }
     }
 
     /// Takes what a message says of the conversation: first the end of what is stale, last the end of the turn.
     fn content(&mut self, content: &ServerContent, now: Moment) {
+        self.watch_content(content, now);
         if content.interrupted {
-            let word = self.turns.interrupted(self.credit.is_unheard(), now);
-            self.silence(self.turns.newest());
-            word.into_iter().for_each(|word| self.tell_word(word));
+            self.cut_off(now);
         }
         if let Some(piece) = &content.input_transcription {
             self.user_spoke(piece, now);
         }
         // What an interrupted message still holds of the model's voice and words is of the turn that was cut.
         if !content.interrupted {
-            let words = self.turns.transcript(&service::words(content), now);
-            self.credit.keep(words);
-            let words = self.turns.audio(&service::audio(content), now);
+            let said = service::words(content);
+            let mut words = self.turns.transcript(&said, now);
+            words.extend(self.turns.audio(&service::audio(content), now));
+            self.note_answer(&words, &said);
             self.credit.keep(words);
         }
         if content.generation_complete {
@@ -510,6 +512,13 @@ impl Relay {
         }
     }
 
+    /// The model's newest turn, and all older ones, are not to be heard any further.
+    fn cut_off(&mut self, now: Moment) {
+        let word = self.turns.interrupted(self.credit.is_unheard(), now);
+        self.silence(self.turns.newest());
+        word.into_iter().for_each(|word| self.tell_word(word));
+    }
+
     fn user_spoke(&mut self, piece: &Transcription, now: Moment) {
         let text = self.echo.hear(&piece.text, now);
         let done = piece.finished && (!text.is_empty() || piece.text.is_empty());
@@ -518,6 +527,7 @@ impl Relay {
 
     fn show_user(&mut self, text: String, done: bool) {
         if !text.is_empty() || done {
+            self.recap.note(Side::Person, &text);
             self.tell(FromProxy::UserTranscript { text, done });
         }
     }
@@ -538,6 +548,7 @@ impl Relay {
         let refused = self.ledger.take_open();
         if !refused.is_empty() {
             self.queue.push_back(service::refusals(&refused).into());
+            self.watch.called();
         }
         for call in refused {
             self.show_tool(call, ToolState::Failed);
@@ -550,14 +561,6 @@ impl Relay {
     }
 
     // ---- Ends.
-
-    fn service_closed(&mut self, code: u16, reason: &str) {
-        self.has_service = false;
-        if matches!(self.phase, Phase::Opening { .. } | Phase::SettingUp { .. } | Phase::Talking) {
-            self.send_rest();
-            self.fail(verdict::judge(code, reason));
-        }
-    }
 
     fn shut_down(&mut self) {
         let trouble = Trouble::new(Code::GoingAway, "The proxy is going down; the call is tried again.");
@@ -575,12 +578,14 @@ impl Relay {
 
     /// Leaves nothing hanging: the user's turn is closed before the socket is.
     fn leave_service(&mut self) {
-        self.end_stream();
+        if self.upstream.is_up() {
+            self.end_stream();
+        }
         self.close_service();
     }
 
     fn close_service(&mut self) {
-        if core::mem::take(&mut self.has_service) {
+        if self.upstream.close() {
             self.queue.push_back(RelayOutput::CloseService);
         }
     }
@@ -603,27 +608,26 @@ impl Relay {
     // ---- Time.
 
     fn tick(&mut self, now: Moment) {
-        match self.phase {
-            Phase::Opening { by } if now >= by => self.fail(verdict::never_opened()),
-            Phase::SettingUp { by } if now >= by => self.fail(verdict::never_ready()),
-            Phase::Talking => {
-                self.send_due(now);
-                self.catch_up(now);
-                if self.stands_still_at().is_some_and(|at| now >= at) {
-                    self.end_stream();
-                }
-                if let Some(next) = self.taken.report(now).filter(|_| self.seat.is_kept()) {
-                    self.say(FromProxy::Received { next });
-                }
-                self.look_at_the_seat(now);
-            }
-            Phase::Fresh | Phase::Opening { .. } | Phase::SettingUp { .. } | Phase::Over => {}
+        if matches!(self.phase, Phase::Beginning | Phase::Talking) {
+            self.look_at_the_service(now);
         }
+        if self.phase != Phase::Talking {
+            return;
+        }
+        self.send_due(now);
+        self.catch_up(now);
+        if self.stands_still_at().is_some_and(|at| now >= at) {
+            self.deliver(self.number(), Kept::End, now);
+        }
+        if let Some(next) = self.taken.report(now).filter(|_| self.seat.is_kept()) {
+            self.say(FromProxy::Received { next });
+        }
+        self.look_at_the_seat(now);
     }
 
     /// When a turn of the person's has stood still for too long.
     fn stands_still_at(&self) -> Option<Moment> {
-        let is_open = self.stream.is_open() && self.early.is_empty() && self.seat.is_kept();
+        let is_open = self.stream.is_open() && self.passes() && self.seat.is_kept();
         is_open.then(|| self.sound_at + self.config.hold)
     }
 
@@ -645,26 +649,22 @@ impl Relay {
     fn wake_at(&self) -> Option<Moment> {
         match self.phase {
             Phase::Fresh | Phase::Over => None,
-            Phase::Opening { by } | Phase::SettingUp { by } => Some(by),
+            Phase::Beginning => self.upstream.due_at(),
             Phase::Talking => {
                 let credit = self.credit.due_at().filter(|_| self.seat.is_taken());
                 let report = self.taken.due_at().filter(|_| self.seat.is_kept());
-                [self.seat.due_at(), credit, self.early.due_at(), self.stands_still_at(), report]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                let service = [self.upstream.due_at(), self.early.due_at(), self.mute_at()];
+                let due = [self.seat.due_at(), credit, self.stands_still_at(), report];
+                service.into_iter().chain(due).flatten().min()
             }
         }
     }
 
     // ---- Words.
 
-    fn send_audio(&mut self, pcm: Bytes) {
-        self.stream.send(pcm, &mut self.queue);
-    }
-
     fn send_text(&mut self, text: String, now: Moment) {
         self.echo.expect(&text, now);
+        self.watch.asked();
         self.queue.push_back(service::text(text).into());
     }
 

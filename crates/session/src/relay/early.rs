@@ -13,12 +13,16 @@ pub(super) struct Early {
     audio_bytes: usize,
     text_bytes: usize,
     dropped_bytes: u64,
-    /// When the next sound may go; none before the service listens.
+    /// When the next sound may go; none while the service does not listen.
     due_at: Option<Moment>,
+    /// Whether the service ever listened.
+    began: bool,
+    /// So many of the oldest are said again.
+    again: usize,
 }
 
 /// One thing that was kept.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// PCM.
     Audio(Bytes),
@@ -83,23 +87,46 @@ impl Early {
         true
     }
 
+    /// What the service has forgotten goes first, once more.
+    pub(super) fn rewind(&mut self, items: Vec<(u32, Kept)>) {
+        self.again += items.len();
+        for (number, kept) in items.into_iter().rev() {
+            match &kept {
+                Kept::Audio(pcm) => self.audio_bytes += pcm.len(),
+                Kept::Text(text) => self.text_bytes += text.len() + TEXT_OVERHEAD_BYTES,
+                Kept::End | Kept::Mark(_) => {}
+            }
+            self.items.push_front((number, kept));
+        }
+    }
+
+    /// The service listens no longer: what comes is kept.
+    pub(super) fn hold(&mut self) {
+        self.due_at = None;
+    }
+
     /// The service listens: what was kept may go.
     pub(super) fn begin(&mut self, now: Moment) {
         self.due_at = Some(now);
+        self.began = true;
     }
 
-    /// What may go by `now`, oldest first, with its number. Sound goes at twice the pace of speech, and at once where more waits than is
-    /// kept.
+    /// What may go by `now`, oldest first, with its number. Sound goes at twice the pace of speech, and silence that is
+    /// said again faster, for the service counts it in samples and not on a clock; and all goes at once where more waits
+    /// than ever should.
     pub(super) fn next(&mut self, now: Moment) -> Option<(u32, Kept)> {
         let due_at = self.due_at?;
         if matches!(self.items.front()?, (_, Kept::Audio(_))) && now < due_at && !self.is_overfull() {
             return None;
         }
         let (number, kept) = self.items.pop_front()?;
+        let is_again = self.again > 0;
+        self.again = self.again.saturating_sub(1);
         match &kept {
             Kept::Audio(pcm) => {
                 self.audio_bytes -= pcm.len();
-                self.due_at = Some(due_at + self.length(pcm) / PACE);
+                let pace = if is_again && is_silent(pcm) { SILENT_PACE } else { PACE };
+                self.due_at = Some(due_at + self.length(pcm) / pace);
             }
             Kept::Text(text) => self.text_bytes -= text.len() + TEXT_OVERHEAD_BYTES,
             Kept::End | Kept::Mark(_) => {}
@@ -127,7 +154,8 @@ impl Early {
         self.dropped_bytes
     }
 
-    fn length(&self, pcm: &Bytes) -> Duration {
+    /// How long sound sounds.
+    pub(super) fn length(&self, pcm: &Bytes) -> Duration {
         Duration::from_secs(pcm.len() as u64 / 2) / self.rate_hz.max(1)
     }
 
@@ -136,13 +164,16 @@ impl Early {
     }
 
     fn is_overfull(&self) -> bool {
-        self.audio_bytes > self.rate_hz as usize * 2 * MOST_SECONDS || self.items.len() > MOST_ITEMS
+        let most_seconds = if self.began { MOST_SECONDS_IN_ALL } else { MOST_SECONDS };
+        self.audio_bytes > self.rate_hz as usize * 2 * most_seconds || self.items.len() > MOST_ITEMS
     }
 
     fn trim(&mut self) {
         while self.due_at.is_none() && self.is_overfull() {
             let oldest = self.items.iter().position(|(_, kept)| matches!(kept, Kept::Audio(_) | Kept::End));
-            let Some(Some((_, kept))) = oldest.map(|at| self.items.remove(at)) else { return };
+            let Some(oldest) = oldest else { return };
+            self.again -= usize::from(oldest < self.again);
+            let Some((_, kept)) = self.items.remove(oldest) else { return };
             if let Kept::Audio(pcm) = kept {
                 self.audio_bytes -= pcm.len();
                 self.dropped_bytes += pcm.len() as u64;
@@ -151,10 +182,18 @@ impl Early {
     }
 }
 
+/// Whether nobody speaks in it.
+fn is_silent(pcm: &Bytes) -> bool {
+    pcm.chunks_exact(2)
+        .all(|sample| i16::from_le_bytes([sample[0], sample[1]]).unsigned_abs() <= LOUDEST_SILENCE)
+}
+
 /// Longer than all deadlines on the way to readiness together.
 const MOST_SECONDS: usize = 30;
-/// Half a minute in frames of 10 ms, and some text.
-const MOST_ITEMS: usize = 4_096;
+/// As much once more, and what is said again to a service that forgot it.
+const MOST_SECONDS_IN_ALL: usize = 120;
+/// That in frames of 10 ms, and some text.
+const MOST_ITEMS: usize = 16_384;
 /// More is not said and ended again within the time to readiness.
 const MOST_ENDS: usize = 16;
 /// As much as one frame may hold.
@@ -163,6 +202,10 @@ const MOST_TEXT_BYTES: usize = 64 * 1024;
 const TEXT_OVERHEAD_BYTES: usize = 64;
 /// Times the pace of speech: the service wants real time, and whoever waits for an answer less.
 const PACE: u32 = 2;
+/// A minute of silence costs the person who breaks it a second and a half.
+const SILENT_PACE: u32 = 40;
+/// Some 45 dB below full scale: a room in which nobody speaks.
+const LOUDEST_SILENCE: u16 = 184;
 
 #[cfg(test)]
 mod tests {
@@ -209,7 +252,7 @@ mod tests {
     fn goes_at_twice_the_pace_of_speech() {
         let mut early = Early::for_rate(16_000);
         for _ in 0..50 {
-            early.keep_audio(0, Bytes::from(vec![1; 640]));
+            early.keep_audio(0, Bytes::from(vec![9; 640]));
         }
         early.keep_end(0);
         early.begin(at(1_000));
@@ -226,11 +269,39 @@ mod tests {
     fn drops_nothing_once_the_service_listens() {
         let mut early = Early::for_rate(8_000);
         early.begin(at(0));
-        for _ in 0..40 {
-            early.keep_audio(0, Bytes::from(vec![0; 16_000]));
+        for _ in 0..130 {
+            early.keep_audio(0, Bytes::from(vec![9; 16_000]));
         }
         assert_eq!(all(&mut early, at(0)).len(), 10);
         assert_eq!(early.dropped_bytes(), 0);
+    }
+
+    #[test]
+    fn silence_that_is_said_again_goes_faster() {
+        let sound = |value| (0, Kept::Audio(Bytes::from(vec![value; 640])));
+        let again = [9, 0].into_iter().flat_map(|value| (0..100).map(move |_| sound(value)));
+        let mut early = Early::for_rate(16_000);
+        early.rewind(again.collect());
+        (0..50).for_each(|_| early.keep_audio(0, Bytes::from(vec![0; 640])));
+        early.begin(at(0));
+        assert_eq!(all(&mut early, at(985)).len(), 99);
+        assert_eq!(all(&mut early, at(1_055)).len(), 102, "two seconds in a little more than one");
+        assert_eq!(all(&mut early, at(1_155)).len(), 10, "what is said for the first time is not hurried");
+    }
+
+    #[test]
+    fn what_was_forgotten_goes_before_what_was_never_sent() {
+        let mut early = Early::for_rate(16_000);
+        early.begin(at(0));
+        early.hold();
+        early.keep_audio(7, Bytes::from(vec![9; 640]));
+        early.rewind(vec![(5, Kept::Text("a".into())), (6, Kept::Audio(Bytes::from(vec![9; 640])))]);
+        assert_eq!(early.next(at(0)), None);
+        early.begin(at(0));
+        let numbers: Vec<u32> =
+            core::iter::from_fn(|| early.next(at(99))).map(|(number, _)| number).collect();
+        assert_eq!(numbers, [5, 6, 7]);
+        assert!(!early.has_text() && early.audio_bytes == 0);
     }
 
     #[test]

@@ -25,12 +25,17 @@ struct Awaited {
 impl Echo {
     /// The service was sent this.
     pub(super) fn expect(&mut self, text: &str, now: Moment) {
+        self.expect_until(text, now, now + PATIENCE);
+    }
+
+    /// The service will hear again what it heard before, by then.
+    pub(super) fn expect_until(&mut self, text: &str, now: Moment, until: Moment) {
         self.awaited.retain(|awaited| awaited.until > now || !awaited.held.is_empty());
-        if text.len() > LONGEST_BYTES || self.awaited.len() >= MOST {
+        if text.trim().is_empty() || text.len() > LONGEST_BYTES || self.awaited.len() >= MOST {
             return;
         }
         let rest = text.trim().to_owned();
-        self.awaited.push_back(Awaited { rest, held: String::new(), until: now + PATIENCE });
+        self.awaited.push_back(Awaited { rest, held: String::new(), until });
     }
 
     /// The service heard this: what of it, and of what was held back, somebody said.

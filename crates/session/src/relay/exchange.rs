@@ -21,6 +21,12 @@ pub struct RelayConfig {
     pub greeting: Option<String>,
     /// The largest frame taken from a phone.
     pub max_frame_bytes: u32,
+    /// Models to ask for, one after the other, when the service does not know the setup's.
+    pub other_models: Vec<String>,
+    /// Spreads the tries to reach a service that ended many calls at once.
+    pub seed: u64,
+    /// How long the service may owe an answer to what it says it heard before its session counts as mute; zero: for ever.
+    pub answer_deadline: Duration,
     /// How long the service may take to answer the setup.
     pub setup_deadline: Duration,
     /// How much of the model's voice a phone is sent ahead of what it has heard.
@@ -89,6 +95,8 @@ pub enum RelayOutput {
         /// Its rate.
         rate_hz: u32,
     },
+    /// For the log: another connection to the service follows, since this happened to the one before.
+    Reconnects(&'static str),
     /// Close the service's socket, drop it, and report nothing more of it.
     CloseService,
     /// Send the phone a text frame.

@@ -31,7 +31,12 @@ impl Ledger {
         Some(self.open.remove(at))
     }
 
-    /// Ends all open calls; each must be answered.
+    /// Whether no call is open.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Ends all open calls; each must be answered, unless the connection that it came over is gone.
     pub(super) fn take_open(&mut self) -> Vec<Call> {
         core::mem::take(&mut self.open)
     }

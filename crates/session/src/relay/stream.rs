@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 /// What the service was sent of the person's sound.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stream {
     rate_hz: u32,
     /// After this much silence the service takes a turn as finished, in samples.
@@ -22,11 +22,11 @@ pub(super) struct Stream {
 type Queue = VecDeque<RelayOutput>;
 
 impl Stream {
-    /// From here on the sound has this rate, and so much silence ends a turn at the service.
-    pub(super) fn tune(&mut self, rate_hz: u32, silence: Duration) {
+    /// From here on the sound has this rate, and so much silence ends a turn at the service; whether it had another.
+    pub(super) fn tune(&mut self, rate_hz: u32, silence: Duration) -> bool {
         let silence = (silence + SILENCE_MARGIN).min(LONGEST_SILENCE);
-        self.rate_hz = rate_hz;
         self.turn_end_samples = silence.as_millis() as usize * rate_hz as usize / 1000;
+        core::mem::replace(&mut self.rate_hz, rate_hz) != rate_hz
     }
 
     /// Sound goes on.
@@ -65,6 +65,11 @@ impl Stream {
             queue.push_back(RelayOutput::Uplink { pcm, rate_hz });
         }
         queue.push_back(service::stream_end().into());
+    }
+
+    /// The same stream for a service that has heard nothing of it; whether it is to be told that somebody speaks.
+    pub(super) fn afresh(&self) -> (Self, bool) {
+        (Self { is_open: false, silence_owed: 0, is_marked: false, ..self.clone() }, self.is_marked)
     }
 
     /// Whether the service waits for more of a turn.

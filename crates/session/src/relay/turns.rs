@@ -117,6 +117,32 @@ impl Turns {
         is_audible.then(|| self.word(TurnState::Interrupted, None))
     }
 
+    /// The connection that the newest turn came over is gone: what comes over the next one begins another.
+    pub(super) fn orphaned(&mut self) -> Vec<Word> {
+        match self.state {
+            State::Idle | State::Hushed => {
+                self.state = State::Idle;
+                Vec::new()
+            }
+            State::Speaking | State::Generated | State::Cut { .. } | State::Silenced => self.complete(None),
+        }
+    }
+
+    /// Whether the service speaks.
+    pub(super) fn is_speaking(&self) -> bool {
+        self.state == State::Speaking
+    }
+
+    /// Whether the newest turn was cut off and the service has yet to say that it is over.
+    pub(super) const fn is_cut(&self) -> bool {
+        matches!(self.state, State::Cut { .. })
+    }
+
+    /// Whether the service takes the newest turn as over.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Idle | State::Hushed)
+    }
+
     /// The phone silenced the newest turn by itself.
     pub(super) fn silenced(&mut self) {
         if matches!(self.state, State::Speaking | State::Generated) {
@@ -202,6 +228,11 @@ impl Word {
             | Self::Text(FromProxy::Turn { epoch, .. } | FromProxy::ModelTranscript { epoch, .. }) => *epoch,
             Self::Text(_) => 0,
         }
+    }
+
+    /// Whether it is the first of a turn.
+    pub(super) const fn begins_a_turn(&self) -> bool {
+        matches!(self.state(), Some(TurnState::Started))
     }
 
     /// What became of the turn, if it says that.

@@ -230,7 +230,7 @@ fn an_interruption_makes_room_at_once() {
 
 #[test]
 fn when_the_service_is_gone_all_that_is_kept_comes_before_the_trouble() {
-    for end in [RelayInput::ServiceClosed { code: 1011, reason: String::new() }, RelayInput::Shutdown] {
+    for end in [RelayInput::ServiceClosed { code: 1000, reason: String::new() }, RelayInput::Shutdown] {
         let mut desk = Desk::talking(|_| {});
         desk.speaks(1, 60);
         desk.completes();

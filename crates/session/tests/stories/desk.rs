@@ -69,7 +69,8 @@ impl Desk {
                 | RelayOutput::OpenService
                 | RelayOutput::ToService(_)
                 | RelayOutput::Uplink { .. }
-                | RelayOutput::CloseService => {}
+                | RelayOutput::CloseService
+                | RelayOutput::Reconnects(_) => {}
             }
         }
     }

@@ -25,6 +25,7 @@ mod push_to_talk;
 mod random_lives;
 mod reconnect;
 mod resuming;
+mod rotation;
 mod service_refuses_the_key;
 mod several_fields_in_one_frame;
 mod slow_link;

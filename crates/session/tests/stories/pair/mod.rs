@@ -44,6 +44,8 @@ pub(crate) struct Pair {
     pub(crate) asked: Vec<(Duration, FromClient)>,
     /// What the guard says to every hello.
     pub(crate) verdict: Result<(), Trouble>,
+    /// Why connections to the service followed each other.
+    pub(crate) reconnects: Vec<(Duration, &'static str)>,
     /// What every relay begins with.
     pub(crate) relay_config: RelayConfig,
     /// Relays that there were, and phones that were let in.
@@ -122,6 +124,7 @@ impl Pair {
             told: Vec::new(),
             asked: Vec::new(),
             verdict: Ok(()),
+            reconnects: Vec::new(),
             relay_config: relay_config(),
             relays: 0,
             seats: 0,
@@ -193,6 +196,12 @@ impl Pair {
         let connection = self.service.connection;
         let delay = self.service.latency;
         self.at(delay, Happening::ServiceClosed(connection, code, reason.into()));
+    }
+
+    /// The service gives a handle for all that it was sent so far.
+    pub(crate) fn service_gives_a_handle(&mut self) {
+        let update = self.service.gives_handle(self.now);
+        self.service_says(&update);
     }
 
     /// The phone's socket breaks, and both ends see it at once.
@@ -362,7 +371,7 @@ impl Pair {
             }
             Happening::ServiceClosed(connection, code, reason) => {
                 if connection == self.service.connection {
-                    self.service.connection += 1;
+                    self.service.lost();
                     self.relay_hears(RelayInput::ServiceClosed { code, reason });
                 }
             }
@@ -414,6 +423,8 @@ impl Pair {
             }
             Some(_) => {}
             None => {
+                // One that is still parked keeps a connection of its own, which nobody asks about here.
+                self.service.is_connected = false;
                 self.relays += 1;
                 let call = format!("call-{}", self.relays);
                 self.relay = Some(Relay::new(RelayConfig { call, ..self.relay_config.clone() }));
@@ -524,6 +535,7 @@ impl Pair {
                 }
                 RelayOutput::ToService(message) => self.service_hears(&message.encode()),
                 RelayOutput::Uplink { pcm, rate_hz } => self.service.hears_audio(self.now, &pcm, rate_hz),
+                RelayOutput::Reconnects(why) => self.reconnects.push((self.now, why)),
                 RelayOutput::CloseService => self.service.closed(self.now),
                 RelayOutput::ToPhone { message, sequence } => {
                     let text = sequence.map_or_else(|| message.encode(), |n| message.encode_numbered(n));
@@ -551,7 +563,7 @@ impl Pair {
         if message.get("setup").is_some() {
             let (delay, connection) =
                 (self.service.latency * 2 + self.service.setup_time, self.service.connection);
-            match self.service.refuses_setup.clone() {
+            match self.service.judges(&message["setup"]) {
                 Some((code, reason)) => self.at(delay, Happening::ServiceClosed(connection, code, reason)),
                 None if self.service.is_mute => {}
                 None => self.at(delay, Happening::FromService(connection, r#"{"setupComplete":{}}"#.into())),
@@ -612,6 +624,9 @@ pub(crate) fn relay_config() -> RelayConfig {
         upstream: Upstream::Simulator,
         silence_duration: Duration::from_millis(700),
         greeting: None,
+        other_models: Vec::new(),
+        seed: 5,
+        answer_deadline: Duration::from_secs(8),
         max_frame_bytes: 64 * 1024,
         setup_deadline: Duration::from_secs(10),
         most_ahead: Duration::from_secs(20),

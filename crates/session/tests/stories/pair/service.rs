@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a relay talks with.
@@ -23,6 +24,19 @@ pub(crate) struct Service {
     pub(crate) closed_at: Option<Duration>,
     /// Number of the connection that is open.
     pub(super) connection: u32,
+    /// Whether the relay holds a socket of it.
+    pub(super) is_connected: bool,
+    /// Every setup that it was sent, and when.
+    pub(crate) setups: Vec<(Duration, Value)>,
+    /// What its session knows of what it was sent, and when each came; a handle brings back what it knew when it was given.
+    pub(crate) history: Vec<(Duration, Said)>,
+    handles: BTreeMap<String, Vec<(Duration, Said)>>,
+    /// When each handle reached the relay.
+    pub(crate) handed: Vec<Duration>,
+    /// Models that it knows; all, if none is named.
+    pub(crate) models: Vec<String>,
+    /// Whether it takes its own handles.
+    pub(crate) forgets_handles: bool,
 }
 
 /// One thing that it was sent.
@@ -45,28 +59,89 @@ impl Default for Service {
             heard: Vec::new(),
             closed_at: None,
             connection: 0,
+            is_connected: false,
+            setups: Vec::new(),
+            history: Vec::new(),
+            handles: BTreeMap::new(),
+            handed: Vec::new(),
+            models: Vec::new(),
+            forgets_handles: false,
         }
     }
 }
 
 impl Service {
     pub(super) fn open(&mut self) {
+        assert!(!self.is_connected, "a socket is opened before the other was closed");
         self.connection += 1;
         self.closed_at = None;
+        self.is_connected = true;
     }
 
     pub(super) fn closed(&mut self, now: Duration) {
-        self.connection += 1;
+        assert!(self.is_connected, "a socket is closed twice");
+        self.lost();
         self.closed_at = Some(now);
     }
 
+    /// The connection is gone.
+    pub(super) fn lost(&mut self) {
+        self.connection += 1;
+        self.is_connected = false;
+    }
+
     pub(super) fn hears(&mut self, now: Duration, message: Value) {
+        assert!(self.is_connected, "{message} is said to nobody");
+        if message.get("setup").is_some() {
+            self.setups.push((now, message["setup"].clone()));
+        } else {
+            self.history.push((now + self.latency, Said::Message(message.clone())));
+        }
         self.heard.push((now, Said::Message(message)));
+    }
+
+    /// What it answers to a setup: nothing if it takes it, else how it closes.
+    pub(super) fn judges(&mut self, setup: &Value) -> Option<(u16, String)> {
+        let model = setup["model"].as_str().unwrap().trim_start_matches("models/").to_owned();
+        if !self.models.is_empty() && !self.models.contains(&model) {
+            return Some((1008, format!("models/{model} is not found for API version v1beta, or")));
+        }
+        let handle = setup["sessionResumption"]["handle"].as_str();
+        let session = handle.map_or_else(|| Some(Vec::new()), |handle| self.handles.get(handle).cloned());
+        match session.filter(|_| handle.is_none() || !self.forgets_handles) {
+            Some(history) => self.history = history,
+            None => return Some((1008, "Requested entity was not found.".into())),
+        }
+        self.refuses_setup.clone()
+    }
+
+    /// Gives a handle for all that it knows by `now`.
+    pub(super) fn gives_handle(&mut self, now: Duration) -> Value {
+        let known = self.history.iter().filter(|(came, _)| *came <= now).cloned().collect();
+        let handle = format!("handle-{}", self.handles.len() + 1);
+        self.handles.insert(handle.clone(), known);
+        self.handed.push(now + self.latency);
+        json!({"sessionResumptionUpdate": {"newHandle": handle, "resumable": true}})
+    }
+
+    /// Samples of each value that its session knows of, in the order in which they came.
+    pub(crate) fn known(&self) -> Vec<(i16, usize)> {
+        let mut known: Vec<(i16, usize)> = Vec::new();
+        for (_, said) in &self.history {
+            let Said::Audio { samples, first } = said else { continue };
+            match known.last_mut() {
+                Some((value, count)) if value == first => *count += samples,
+                Some(_) | None => known.push((*first, *samples)),
+            }
+        }
+        known
     }
 
     pub(super) fn hears_audio(&mut self, now: Duration, pcm: &[u8], rate_hz: u32) {
         assert!(pcm.len().is_multiple_of(2) && !pcm.is_empty() && rate_hz > 0);
+        assert!(self.is_connected, "sound is sent to nobody");
         let first = i16::from_le_bytes([pcm[0], pcm[1]]);
+        self.history.push((now + self.latency, Said::Audio { samples: pcm.len() / 2, first }));
         self.heard.push((now, Said::Audio { samples: pcm.len() / 2, first }));
     }
 
