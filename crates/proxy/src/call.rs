@@ -96,6 +96,9 @@ impl Call {
                     self.tell_service(|service| service.send(&message));
                 }
                 RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
+                RelayOutput::Reconnects(why) => {
+                    tracing::info!(why, "another connection to the service follows");
+                }
                 RelayOutput::CloseService => self.hang_up(),
                 RelayOutput::ToPhone { message, sequence } => {
                     if let FromProxy::Error { error } = &message {
@@ -196,6 +199,8 @@ impl Call {
 
     fn dial(&mut self) {
         self.hang_up();
+        // What it gathered of a sound for the connection before is said again with the rest of that sound.
+        self.uplink = Uplink::new();
         self.service = Some(Service::open(self.house.service.clone(), self.former.take()));
     }
 

@@ -29,6 +29,8 @@ pub struct Config {
 pub struct Gemini {
     /// The model's id, without `models/`.
     pub model: String,
+    /// Those that are asked for after it, one after the other, where the service does not know the one before.
+    pub other_models: Vec<String>,
     /// One of the service's voices, capital letter included.
     pub voice: String,
     /// Who the model is and how it speaks.
@@ -77,6 +79,8 @@ pub struct Limits {
     pub hello_deadline: Duration,
     /// How long the service may take to answer the setup.
     pub setup_deadline: Duration,
+    /// How long the service may owe an answer to what it says it heard; zero: for ever.
+    pub answer_deadline: Duration,
     /// How long a phone may leave everything unread that is sent to it.
     pub unread: Duration,
     /// How much of the model's voice a phone is sent ahead of what it has heard.
@@ -154,8 +158,17 @@ impl Gemini {
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let table = &mut document.section(root, "gemini");
+        let model = document.take(table, "model", model);
+        let mut models = document.take(table, "models", models).unwrap_or_default().into_iter();
+        if model.is_some() && models.len() > 0 {
+            document.object(
+                "gemini.model",
+                "`gemini.model` or `models`: one of the two says which model it is".to_owned(),
+            );
+        }
         let gemini = Self {
-            model: document.take(table, "model", model).unwrap_or(default.model),
+            model: models.next().or(model).unwrap_or(default.model),
+            other_models: models.collect(),
             voice: document.take(table, "voice", words).unwrap_or(default.voice),
             system_instruction: document
                 .take(table, "system_instruction", text)
@@ -199,6 +212,7 @@ impl Default for Gemini {
     fn default() -> Self {
         Self {
             model: "gemini-3.8-live".to_owned(),
+            other_models: Vec::new(),
             voice: "Kore".to_owned(),
             system_instruction: SYSTEM_INSTRUCTION.to_owned(),
             greeting: None,
@@ -244,6 +258,7 @@ impl Limits {
         };
         let hello_deadline = time("hello_deadline_ms", 100..=60_000, default.hello_deadline);
         let setup_deadline = time("setup_deadline_ms", 100..=120_000, default.setup_deadline);
+        let answer_deadline = time("answer_deadline_ms", 0..=600_000, default.answer_deadline);
         let unread = time("unread_ms", 100..=600_000, default.unread);
         // A page has room for a minute.
         let ahead = time("ahead_ms", 2_000..=60_000, default.ahead);
@@ -257,6 +272,7 @@ impl Limits {
                 .unwrap_or(default.max_frame_bytes),
             hello_deadline,
             setup_deadline,
+            answer_deadline,
             unread,
             ahead,
             kept,
@@ -275,6 +291,7 @@ impl Default for Limits {
             max_frame_bytes: 64 * 1024,
             hello_deadline: Duration::from_secs(5),
             setup_deadline: Duration::from_secs(10),
+            answer_deadline: Duration::from_secs(8),
             unread: Duration::from_secs(30),
             ahead: Duration::from_secs(20),
             kept: Duration::from_secs(360),
@@ -298,6 +315,12 @@ fn model(value: &toml::de::DeValue<'_>) -> Result<String, String> {
     model
         .filter(|model| model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
         .ok_or_else(|| "a model's id, as in \"gemini-3.8-live\"".to_owned())
+}
+
+fn models(value: &toml::de::DeValue<'_>) -> Result<Vec<String>, String> {
+    let all = value.as_array().filter(|all| !all.is_empty());
+    let all = all.and_then(|all| all.iter().map(|one| model(one.get_ref()).ok()).collect());
+    all.ok_or_else(|| "a list of models' ids, as in [\"gemini-3.8-live\"]".to_owned())
 }
 
 fn origins(value: &toml::de::DeValue<'_>) -> Result<Vec<String>, String> {

@@ -5,6 +5,8 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::link::Address;
 use core::time::Duration;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use vivavoce_gemini::Setup;
@@ -53,6 +55,9 @@ impl House {
             silence_duration: Duration::from_millis(gemini.silence_duration_ms.into()),
             greeting: gemini.greeting.clone(),
             max_frame_bytes: limits.max_frame_bytes,
+            other_models: gemini.other_models.iter().map(|model| crate::setup::model(model)).collect(),
+            seed: RandomState::new().build_hasher().finish(),
+            answer_deadline: limits.answer_deadline,
             setup_deadline: limits.setup_deadline,
             most_ahead: limits.ahead,
             most_kept: limits.kept,

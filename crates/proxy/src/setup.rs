@@ -10,7 +10,7 @@ use vivavoce_gemini::{
 /// The first word to the service in every call.
 pub(crate) fn setup(gemini: &Gemini) -> Setup {
     Setup {
-        model: format!("models/{}", gemini.model),
+        model: model(&gemini.model),
         generation_config: Some(GenerationConfig {
             response_modalities: vec![Modality::Audio],
             temperature: gemini.temperature,
@@ -30,6 +30,11 @@ pub(crate) fn setup(gemini: &Gemini) -> Setup {
         output_audio_transcription: gemini.output_transcription.then(AudioTranscriptionConfig::default),
         ..Setup::default()
     }
+}
+
+/// A model as the service names it.
+pub(crate) fn model(id: &str) -> String {
+    format!("models/{id}")
 }
 
 fn system_instruction(text: &str) -> Option<Content> {

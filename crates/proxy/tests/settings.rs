@@ -61,6 +61,12 @@ fn settings_are_taken_from_the_file() {
 }
 
 #[test]
+fn several_models_may_be_named() {
+    let gemini = Config::parse("[gemini]\nmodels = [\"models/a\", \"b\", \"c\"]").unwrap().gemini;
+    assert_eq!((gemini.model.as_str(), gemini.other_models), ("a", vec!["b".to_owned(), "c".to_owned()]));
+}
+
+#[test]
 fn each_mistake_is_named_with_its_line() {
     for (toml, line, words) in [
         ("nonsense", 1, ""),
@@ -77,6 +83,9 @@ fn each_mistake_is_named_with_its_line() {
         ("gemini = 3", 1, "`gemini` is a table, `[gemini]`; found 3"),
         ("[gemini]\nvoice = \"\"", 2, "`gemini.voice` is a text in quotes, not empty; found \"\""),
         ("[gemini]\nmodel = \"a b\"", 2, "a model's id"),
+        ("[gemini]\nmodels = []", 2, "a list of models' ids"),
+        ("[gemini]\nmodels = [\"a\", \"b c\"]", 2, "a list of models' ids"),
+        ("[gemini]\nmodel = \"a\"\nmodels = [\"b\"]", 2, "one of the two"),
         ("[gemini]\ntemperature = 3.5", 2, "a number from 0 to 2; found 3.5"),
         (
             "[gemini]\nactivity_handling = \"NO\"",
