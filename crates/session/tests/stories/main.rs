@@ -26,6 +26,7 @@ mod random_lives;
 mod reconnect;
 mod resuming;
 mod rotation;
+mod rotation_at_random;
 mod service_refuses_the_key;
 mod several_fields_in_one_frame;
 mod slow_link;

@@ -26,6 +26,7 @@ pub(crate) struct Service {
     pub(super) connection: u32,
     /// Whether the relay holds a socket of it.
     pub(super) is_connected: bool,
+    took_setup: bool,
     /// Every setup that it was sent, and when.
     pub(crate) setups: Vec<(Duration, Value)>,
     /// What its session knows of what it was sent, and when each came; a handle brings back what it knew when it was given.
@@ -60,6 +61,7 @@ impl Default for Service {
             closed_at: None,
             connection: 0,
             is_connected: false,
+            took_setup: false,
             setups: Vec::new(),
             history: Vec::new(),
             handles: BTreeMap::new(),
@@ -76,6 +78,7 @@ impl Service {
         self.connection += 1;
         self.closed_at = None;
         self.is_connected = true;
+        self.took_setup = false;
     }
 
     pub(super) fn closed(&mut self, now: Duration) {
@@ -100,6 +103,11 @@ impl Service {
         self.heard.push((now, Said::Message(message)));
     }
 
+    /// Whether it took a setup over the connection that is open, and may say something.
+    pub(crate) fn listens(&self) -> bool {
+        self.is_connected && self.took_setup
+    }
+
     /// What it answers to a setup: nothing if it takes it, else how it closes.
     pub(super) fn judges(&mut self, setup: &Value) -> Option<(u16, String)> {
         let model = setup["model"].as_str().unwrap().trim_start_matches("models/").to_owned();
@@ -112,6 +120,7 @@ impl Service {
             Some(history) => self.history = history,
             None => return Some((1008, "Requested entity was not found.".into())),
         }
+        self.took_setup = self.refuses_setup.is_none();
         self.refuses_setup.clone()
     }
 
