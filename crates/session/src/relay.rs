@@ -312,6 +312,7 @@ impl Relay {
             return;
         }
         self.phone_hears_speech = speaking;
+        self.uplog.hears_words(now);
         if !self.client_marks_speech() {
             return;
         }
@@ -423,25 +424,12 @@ impl Relay {
             self.upstream.leaves_in(go_away.time_left.unwrap_or_default(), now);
         }
         if let Some(speaking) = service::speaking(message) {
-            self.watch.speech(speaking);
-            self.tell(FromProxy::Activity { speaking });
+            self.service_hears_speech(speaking, now);
         }
         if let Some(content) = &message.server_content {
             self.content(content, now);
         }
         self.tools(message);
-    }
-
-    /// The first connection listens, and is told what the phone said meanwhile.
-    fn begin_to_talk(&mut self, now: Moment) {
-        self.phase = Phase::Talking;
-        let greets = self.greeting && !self.early.has_text();
-        self.early.begin(now);
-        self.catch_up(now);
-        self.say_ready(None);
-        if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
-            self.deliver(self.number(), Kept::Text(greeting), now);
-        }
     }
 
     fn say_ready(&mut self, next: Option<u32>) {

@@ -17,8 +17,9 @@ pub(super) struct Early {
     due_at: Option<Moment>,
     /// Whether the service ever listened.
     began: bool,
-    /// So many of the oldest are said again.
+    /// So many of the oldest are said again, and in so many of those nobody speaks.
     again: usize,
+    wordless: usize,
 }
 
 /// One thing that was kept.
@@ -87,8 +88,9 @@ impl Early {
         true
     }
 
-    /// What the service has forgotten goes first, once more.
-    pub(super) fn rewind(&mut self, items: Vec<(u32, Kept)>) {
+    /// What the service has forgotten goes first, once more; in so many of the first of it nobody speaks.
+    pub(super) fn rewind(&mut self, items: Vec<(u32, Kept)>, wordless: usize) {
+        self.wordless = if wordless == items.len() { self.wordless + wordless } else { wordless };
         self.again += items.len();
         for (number, kept) in items.into_iter().rev() {
             match &kept {
@@ -120,12 +122,13 @@ impl Early {
             return None;
         }
         let (number, kept) = self.items.pop_front()?;
-        let is_again = self.again > 0;
+        let (is_again, is_wordless) = (self.again > 0, self.wordless > 0);
         self.again = self.again.saturating_sub(1);
+        self.wordless = self.wordless.saturating_sub(1);
         match &kept {
             Kept::Audio(pcm) => {
                 self.audio_bytes -= pcm.len();
-                let pace = if is_again && is_silent(pcm) { SILENT_PACE } else { PACE };
+                let pace = if is_wordless || is_again && is_silent(pcm) { SILENT_PACE } else { PACE };
                 self.due_at = Some(due_at + self.length(pcm) / pace);
             }
             Kept::Text(text) => self.text_bytes -= text.len() + TEXT_OVERHEAD_BYTES,
@@ -173,6 +176,7 @@ impl Early {
             let oldest = self.items.iter().position(|(_, kept)| matches!(kept, Kept::Audio(_) | Kept::End));
             let Some(oldest) = oldest else { return };
             self.again -= usize::from(oldest < self.again);
+            self.wordless -= usize::from(oldest < self.wordless);
             let Some((_, kept)) = self.items.remove(oldest) else { return };
             if let Kept::Audio(pcm) = kept {
                 self.audio_bytes -= pcm.len();
@@ -281,7 +285,7 @@ mod tests {
         let sound = |value| (0, Kept::Audio(Bytes::from(vec![value; 640])));
         let again = [9, 0].into_iter().flat_map(|value| (0..100).map(move |_| sound(value)));
         let mut early = Early::for_rate(16_000);
-        early.rewind(again.collect());
+        early.rewind(again.collect(), 0);
         (0..50).for_each(|_| early.keep_audio(0, Bytes::from(vec![0; 640])));
         early.begin(at(0));
         assert_eq!(all(&mut early, at(985)).len(), 99);
@@ -295,7 +299,7 @@ mod tests {
         early.begin(at(0));
         early.hold();
         early.keep_audio(7, Bytes::from(vec![9; 640]));
-        early.rewind(vec![(5, Kept::Text("a".into())), (6, Kept::Audio(Bytes::from(vec![9; 640])))]);
+        early.rewind(vec![(5, Kept::Text("a".into())), (6, Kept::Audio(Bytes::from(vec![9; 640])))], 0);
         assert_eq!(early.next(at(0)), None);
         early.begin(at(0));
         let numbers: Vec<u32> =

@@ -53,10 +53,28 @@ impl Relay {
         }
     }
 
+    /// The first connection listens, and is told what the phone said meanwhile.
+    fn begin_to_talk(&mut self, now: Moment) {
+        self.phase = Phase::Talking;
+        let greets = self.greeting && !self.early.has_text();
+        self.early.begin(now);
+        self.catch_up(now);
+        self.say_ready(None);
+        if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
+            self.deliver(self.number(), Kept::Text(greeting), now);
+        }
+    }
+
     /// Another connection listens: it is told what it has forgotten, and then what the phone said meanwhile.
     fn go_on_talking(&mut self, now: Moment) {
         let remembers = self.upstream.handle().is_some();
-        let mut again = if remembers { self.uplog.take() } else { self.uplog.take_unanswered() };
+        let mut again = if remembers { self.uplog.take(now) } else { self.uplog.take_unanswered(now) };
+        if !self.sees_words() {
+            again.wordless = 0;
+        }
+        if again.wordless < again.items.len() {
+            self.uplog.hears_words(now);
+        }
         let is_cut = if remembers { self.watch.is_younger() } else { self.turns.is_speaking() };
         if is_cut {
             self.cut_off(now);
@@ -72,11 +90,12 @@ impl Relay {
             if is_marked {
                 let number = again.items.first().map_or_else(|| self.number(), |(number, _)| *number);
                 again.items.insert(0, (number, Kept::Mark(true)));
+                again.wordless = 0;
             }
         }
         self.expect_words(remembers, &again.items, now);
         self.watch.begins_anew(is_cut && !again.items.is_empty(), now);
-        self.early.rewind(again.items);
+        self.early.rewind(again.items, again.wordless);
         self.early.begin(now);
         self.send_due(now);
         self.catch_up(now);
@@ -104,7 +123,8 @@ impl Relay {
         self.upstream.keep_handle(handle);
         self.watch.is_safe();
         self.recap.handed_over();
-        let forgotten = self.uplog.cover(now - self.upstream.round_trip());
+        let speaks = self.phone_hears_speech || self.watch.hears_speech();
+        let forgotten = self.uplog.cover(now - self.upstream.round_trip(), speaks);
         if self.seat.is_kept() {
             self.say(FromProxy::Committed { next: forgotten.unwrap_or(self.passed) });
         }
@@ -119,9 +139,24 @@ impl Relay {
         if content.interrupted && !content.turn_complete || words && self.turns.is_over() {
             self.watch.heard(now);
         }
+        if words {
+            self.uplog.hears_words(now);
+        }
         if content.interrupted || content.generation_complete || content.turn_complete {
             self.uplog.answer_ends();
         }
+    }
+
+    /// Whether there is a sign of it in time whenever somebody speaks.
+    fn sees_words(&self) -> bool {
+        self.config.setup.input_audio_transcription.is_some()
+    }
+
+    /// The service notices that somebody speaks, or no longer.
+    pub(super) fn service_hears_speech(&mut self, speaking: bool, now: Moment) {
+        self.watch.speech(speaking);
+        self.uplog.hears_words(now);
+        self.tell(FromProxy::Activity { speaking });
     }
 
     /// Notes that the model spoke.
@@ -263,6 +298,10 @@ impl Relay {
     /// What hung on the connection ends with it; what the phone says is held.
     fn lets_go(&mut self) {
         self.early.hold();
+        if self.watch.hears_speech() {
+            self.watch.speech(false);
+            self.tell(FromProxy::Activity { speaking: false });
+        }
         for call in self.ledger.take_open() {
             self.show_tool(call, ToolState::Cancelled);
         }

@@ -17,6 +17,15 @@ pub(super) struct Uplog {
     asked: u64,
     /// Entries that left by the front.
     gone: u64,
+    /// Where somebody may have spoken, if there was a sign of it.
+    words: Option<Words>,
+}
+
+/// Where somebody may have spoken.
+#[derive(Clone, Copy, Debug)]
+struct Words {
+    since: Moment,
+    newest_sign: Moment,
 }
 
 /// One thing that was sent.
@@ -34,6 +43,8 @@ struct Sent {
 #[derive(Debug, Default)]
 pub(super) struct Again {
     pub(super) items: Vec<(u32, Kept)>,
+    /// So many of the first were sent before there was any sign of speech.
+    pub(super) wordless: usize,
     /// What the service had heard of the stream before, if anything is to be said at all.
     pub(super) before: Option<Stream>,
 }
@@ -48,8 +59,16 @@ impl Uplog {
         }
     }
 
-    /// The service keeps what it was sent until then; the number of the first thing that it may forget.
-    pub(super) fn cover(&mut self, until: Moment) -> Option<u32> {
+    /// There is a sign that somebody speaks, or has just spoken.
+    pub(super) fn hears_words(&mut self, now: Moment) {
+        let since = self.words.map_or(now - SIGN_DELAY, |words| words.since);
+        self.words = Some(Words { since, newest_sign: now });
+    }
+
+    /// The service keeps what it was sent until then, while somebody speaks or nobody does; the number of the first thing
+    /// that it may forget.
+    pub(super) fn cover(&mut self, until: Moment, somebody_speaks: bool) -> Option<u32> {
+        self.words = self.words.filter(|words| somebody_speaks || words.newest_sign > until);
         while self.sent.front().is_some_and(|sent| sent.at <= until) {
             self.forget_oldest();
         }
@@ -67,19 +86,22 @@ impl Uplog {
     }
 
     /// Takes all that the service has forgotten if it goes on from the newest handle.
-    pub(super) fn take(&mut self) -> Again {
+    pub(super) fn take(&mut self, now: Moment) -> Again {
+        // A sign may be on its way of what was said last.
+        let since = self.words.map_or(now - SIGN_DELAY, |words| words.since);
+        let wordless = self.sent.iter().take_while(|sent| sent.at < since).count();
         let before = self.sent.front().map(|sent| sent.before.clone());
         let items = self.sent.drain(..).map(|sent| (sent.number, sent.what)).collect();
         self.begin_anew();
-        Again { items, before }
+        Again { items, wordless, before }
     }
 
     /// Takes what a session that knows nothing still has to answer.
-    pub(super) fn take_unanswered(&mut self) -> Again {
+    pub(super) fn take_unanswered(&mut self, now: Moment) -> Again {
         while self.gone < self.answered && !self.sent.is_empty() {
             self.forget_oldest();
         }
-        self.take()
+        self.take(now)
     }
 
     /// None of it is ever said again.
@@ -102,6 +124,8 @@ impl Uplog {
 
 /// More than anybody says without an answer, after which the service gives a handle.
 const MOST_AUDIO: Duration = Duration::from_secs(60);
+/// Words are written down, and a detector makes up its mind, within this.
+const SIGN_DELAY: Duration = Duration::from_secs(3);
 /// That in frames of 10 ms, and some text.
 const MOST_ENTRIES: usize = 8_192;
 
@@ -135,20 +159,39 @@ mod tests {
     #[test]
     fn a_handle_covers_what_was_sent_one_round_trip_before_it_came() {
         let mut log = log(10);
-        assert_eq!(log.cover(at(99)), Some(5));
-        assert_eq!(numbers(log.take()), [5, 6, 7, 8, 9]);
-        assert_eq!(log.cover(at(999)), None);
+        assert_eq!(log.cover(at(99), false), Some(5));
+        assert_eq!(numbers(log.take(at(0))), [5, 6, 7, 8, 9]);
+        assert_eq!(log.cover(at(999), false), None);
     }
 
     #[test]
     fn keeps_a_minute() {
         let mut log = log(3_500);
-        assert_eq!(log.cover(at(0)), Some(500));
-        assert_eq!(log.take().items.len(), 3_000);
+        assert_eq!(log.cover(at(0), false), Some(500));
+        assert_eq!(log.take(at(0)).items.len(), 3_000);
         for number in 0..20_000 {
             log.note(number, Kept::End, Duration::ZERO, Stream::default(), at(0));
         }
-        assert_eq!(log.take().items.len(), MOST_ENTRIES);
+        assert_eq!(log.take(at(0)).items.len(), MOST_ENTRIES);
+    }
+
+    #[test]
+    fn knows_where_nobody_has_spoken() {
+        let mut log = log(1_000);
+        assert_eq!(log.take(at(20_000)).wordless, 850, "of the newest three seconds a sign may come yet");
+        for number in 1_000..2_000 {
+            note(&mut log, number);
+        }
+        log.hears_words(at(28_000));
+        log.hears_words(at(36_000));
+        log.cover(at(24_000), false);
+        assert_eq!(log.take(at(40_000)).wordless, 49, "up to three seconds before the first sign");
+        log.hears_words(at(40_000));
+        for number in 2_001..3_000 {
+            note(&mut log, number);
+        }
+        log.cover(at(42_000), true);
+        assert_eq!(log.take(at(60_000)).wordless, 0, "they speak on");
     }
 
     #[test]
@@ -160,8 +203,8 @@ mod tests {
         note(&mut log, 11);
         log.answer_begins();
         note(&mut log, 12);
-        log.cover(at(99));
-        assert_eq!(numbers(log.take_unanswered()), [10, 11, 12]);
-        assert!(numbers(log.take_unanswered()).is_empty());
+        log.cover(at(99), false);
+        assert_eq!(numbers(log.take_unanswered(at(0))), [10, 11, 12]);
+        assert!(numbers(log.take_unanswered(at(0))).is_empty());
     }
 }

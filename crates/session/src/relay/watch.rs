@@ -132,6 +132,11 @@ impl Watch {
         !self.is_asked && !self.hears_speech
     }
 
+    /// Whether it hears somebody speak.
+    pub(super) const fn hears_speech(&self) -> bool {
+        self.hears_speech
+    }
+
     /// Whether the model said something that goes with the session.
     pub(super) const fn is_younger(&self) -> bool {
         self.is_younger

@@ -4,6 +4,7 @@ use crate::pair::{Pair, ms, speech};
 use crate::talk::{answers, is_done};
 use serde_json::{Value, json};
 use std::time::Duration;
+use vivavoce_gemini::AudioTranscriptionConfig;
 use vivavoce_session::client::Who;
 use vivavoce_session::{ClientEvent, ClientInput};
 use vivavoce_wire::message::{FromProxy, ToolState};
@@ -283,6 +284,24 @@ fn a_minute_of_silence_does_not_make_anybody_wait() {
     let silence: usize =
         pair.service.known().iter().filter(|(value, _)| *value == 0).map(|(_, count)| count).sum();
     assert!(silence >= 55 * 16_000, "{silence}");
+}
+
+#[test]
+fn a_minute_in_a_noisy_room_does_not_make_anybody_wait_where_words_are_written_down() {
+    let mut pair = Pair::new();
+    pair.relay_config.setup.input_audio_transcription = Some(AudioTranscriptionConfig::default());
+    let mut pair = pair.begun();
+    pair.service_gives_a_handle();
+    pair.opens_the_microphone(900);
+    pair.pass(Duration::from_secs(40));
+    goes_away(&mut pair, "50s");
+    pair.until("again there", |pair| pair.service.setups.len() == 2);
+    pair.pass(ms(5_000));
+    let noise: usize = pair.service.known().iter().map(|(_, samples)| samples).sum();
+    assert!(noise >= 44 * 16_000, "{noise}: all was said again");
+    let before = pair.service.samples_of(900);
+    pair.pass(ms(1_000));
+    assert!(pair.service.samples_of(900) - before < 17_000, "and it has caught up");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What befalls a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Fate {
     /// The person speaks for so many frames.
     Speaks(u8),
