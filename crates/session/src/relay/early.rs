@@ -35,6 +35,13 @@ pub(super) enum Kept {
     Mark(bool),
 }
 
+impl Kept {
+    /// Bytes of it that somebody typed.
+    pub(super) fn text_bytes(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+}
+
 impl Early {
     /// Keeps sound of this rate.
     pub(super) fn for_rate(rate_hz: u32) -> Self {

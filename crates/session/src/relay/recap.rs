@@ -24,6 +24,9 @@ pub(super) enum Side {
 impl Recap {
     /// Somebody said this, or went on with it.
     pub(super) fn note(&mut self, side: Side, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         if side == Side::Person && self.since_handle.len() + text.len() <= MOST_BYTES {
             self.since_handle += text;
         }
@@ -123,7 +126,9 @@ mod tests {
         for count in 0..1_000 {
             recap.note(Side::Person, &format!("é{count} "));
             recap.note(Side::Model, "ja ");
+            recap.note(Side::Person, "");
         }
+        assert!(recap.lines.len() < 600);
         recap.note(Side::Model, &"ü".repeat(50_000));
         recap.brief();
         let told = recap.told.clone().unwrap();

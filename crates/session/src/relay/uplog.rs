@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 pub(super) struct Uplog {
     sent: VecDeque<Sent>,
     audio: Duration,
+    text_bytes: usize,
     /// Entries below this count, over all that ever were, have been answered.
     answered: u64,
     /// Those that the model had when it began to speak.
@@ -53,8 +54,9 @@ impl Uplog {
     /// The service is sent this, of this length if it is sound; it has heard the stream as far as `before`.
     pub(super) fn note(&mut self, number: u32, what: Kept, length: Duration, before: Stream, now: Moment) {
         self.audio += length;
+        self.text_bytes += what.text_bytes();
         self.sent.push_back(Sent { at: now, number, what, length, before });
-        while self.audio > MOST_AUDIO || self.sent.len() > MOST_ENTRIES {
+        while self.audio > MOST_AUDIO || self.text_bytes > MOST_TEXT_BYTES || self.sent.len() > MOST_ENTRIES {
             self.forget_oldest();
         }
     }
@@ -117,6 +119,7 @@ impl Uplog {
     fn forget_oldest(&mut self) {
         if let Some(sent) = self.sent.pop_front() {
             self.audio -= sent.length;
+            self.text_bytes -= sent.what.text_bytes();
             self.gone += 1;
         }
     }
@@ -124,6 +127,8 @@ impl Uplog {
 
 /// More than anybody says without an answer, after which the service gives a handle.
 const MOST_AUDIO: Duration = Duration::from_secs(60);
+/// The largest text that there may be, and some short ones.
+const MOST_TEXT_BYTES: usize = 1 << 20;
 /// Words are written down, and a detector makes up its mind, within this.
 const SIGN_DELAY: Duration = Duration::from_secs(3);
 /// That in frames of 10 ms, and some text.
@@ -173,6 +178,11 @@ mod tests {
             log.note(number, Kept::End, Duration::ZERO, Stream::default(), at(0));
         }
         assert_eq!(log.take(at(0)).items.len(), MOST_ENTRIES);
+        for number in 0..100 {
+            let long = Kept::Text("a".repeat(64 * 1024));
+            log.note(number, long, Duration::ZERO, Stream::default(), at(0));
+        }
+        assert_eq!(log.take(at(0)).items.len(), 16);
     }
 
     #[test]

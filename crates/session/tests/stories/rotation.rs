@@ -185,6 +185,31 @@ fn one_that_leaves_again_and_again_does_not_keep_anybody_busy() {
     assert!(pair.service.setups.len() <= 7, "{}", pair.service.setups.len());
 }
 
+#[test]
+fn a_call_of_two_hours_is_one_call() {
+    let mut pair = talking_with_a_handle();
+    pair.closes_the_microphone();
+    for round in 1..=12 {
+        pair.pass(Duration::from_secs(530));
+        let asked = speaks(&mut pair, 1_000 * round, 1_000);
+        pair.closes_the_microphone();
+        pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "And then?"}}}));
+        answers(&mut pair, 500, 24_000);
+        goes_away(&mut pair, "60s");
+        is_done(&mut pair);
+        pair.pass(ms(100));
+        assert_once_but_near_handles(&pair, &asked);
+        pair.service_gives_a_handle();
+        pair.pass(Duration::from_secs(60));
+        assert_once_but_near_handles(&pair, &asked);
+    }
+    assert_eq!((pair.service.setups.len(), pair.reconnects.len()), (13, 12));
+    assert_eq!((readies(&pair), pair.relays, pair.errors().len()), (1, 1, 0));
+    assert_eq!(pair.player.heard.values().sum::<u64>(), 12 * 24_000);
+    let known = pair.service.known().into_iter().filter(|(value, _)| *value >= 1_000);
+    assert_eq!(known.count(), 12 * 50, "it knows all that was ever said");
+}
+
 // ---- It does not.
 
 #[test]
