@@ -80,6 +80,38 @@ async fn a_call_survives_a_failure_in_the_middle_of_an_answer_and_asks_again() {
 }
 
 #[tokio::test]
+async fn a_call_survives_that_its_session_is_forgotten() {
+    let folder = Folder::new("forgets");
+    let proxy = Proxy::to(
+        simulator(&format!(
+            r#"
+            record = "{}"
+            connection.refuse_handles = {{ code = 1008, reason = "BidiGenerateContent session not found" }}
+            [[turn]]
+            audio = {{ tone = {{ hz = 330, ms = 300 }} }}
+            [[fault]]
+            connection = 1
+            at_ms = 100
+            do = {{ go_away = 30 }}
+            "#,
+            folder.0.display()
+        ))
+        .await,
+    )
+    .await;
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    for epoch in 1..=2 {
+        speaks(&mut phone).await;
+        assert_eq!(turn(&mut phone).await, (epoch, TurnState::Complete));
+    }
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    let resumed: Vec<Option<bool>> = setups(&folder).iter().map(|setup| setup["resumed"].as_bool()).collect();
+    assert_eq!(resumed, [Some(false), Some(false)], "one was refused in between");
+}
+
+#[tokio::test]
 async fn the_next_model_answers_where_one_was_taken_away() {
     let upstream = simulator("").await;
     let proxy = Proxy::with(
