@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vivavoce_wire::Json;
 use vivavoce_wire::message::{
-    CodecName, FromClient, FromProxy, Hello, Mode, Ready, ToolState, TurnState, Uplink, Upstream,
+    CodecName, FromClient, FromProxy, Hello, Mode, Ready, Resume, ToolState, TurnState, Uplink, Upstream,
 };
 use vivavoce_wire::trouble::{Code, Trouble};
 
@@ -26,13 +26,17 @@ fn values() -> impl Strategy<Value = Value> {
 
 fn hellos() -> impl Strategy<Value = Hello> {
     let modes = prop::sample::select(&[Mode::Open, Mode::PushToTalk, Mode::HalfDuplex]);
-    (any::<u32>(), prop::option::of(".*"), prop::option::of(".*"), any::<bool>(), modes).prop_map(
-        |(rate_hz, ticket, client, greeting, mode)| Hello {
+    let resume = (".*", ".*", any::<u32>()).prop_map(|(call, secret, next)| Resume { call, secret, next });
+    let texts = (prop::option::of(".*"), prop::option::of(".*"));
+    (any::<u32>(), texts, any::<bool>(), modes, any::<bool>(), prop::option::of(resume)).prop_map(
+        |(rate_hz, (ticket, client), greeting, mode, resumable, resume)| Hello {
             audio: Uplink { rate_hz, codec: CodecName::Pcm },
             ticket,
             client,
             greeting,
             mode,
+            resumable,
+            resume,
         },
     )
 }
@@ -46,6 +50,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         Just(FromClient::AudioEnd),
         any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
         any::<u32>().prop_map(|epoch| FromClient::Silenced { epoch }),
+        any::<u32>().prop_map(|next| FromClient::Received { next }),
         (".*", ".*", values()).prop_map(|(id, name, value)| {
             let result = Json::from(&serde_json::json!({ name: value }));
             FromClient::ToolResult { id, result }
@@ -87,9 +92,10 @@ fn tools() -> impl Strategy<Value = FromProxy> {
 
 fn readies() -> impl Strategy<Value = FromProxy> {
     let upstreams = prop::sample::select(&[Upstream::Gemini, Upstream::Simulator]);
-    (".*", upstreams, ".*", any::<u32>(), any::<u32>()).prop_map(
-        |(call, upstream, model, rate_hz, max_frame_bytes)| {
-            FromProxy::Ready(Ready { call, upstream, model, rate_hz, max_frame_bytes })
+    let numbers = (any::<u32>(), any::<u32>(), prop::option::of(any::<u32>()));
+    (".*", upstreams, ".*", prop::option::of(".*"), numbers).prop_map(
+        |(call, upstream, model, secret, (rate_hz, max_frame_bytes, next))| {
+            FromProxy::Ready(Ready { call, upstream, model, rate_hz, max_frame_bytes, secret, next })
         },
     )
 }
@@ -103,6 +109,8 @@ fn from_proxy() -> impl Strategy<Value = FromProxy> {
         any::<bool>().prop_map(|speaking| FromProxy::Activity { speaking }),
         tools(),
         troubles().prop_map(|error| FromProxy::Error { error }),
+        any::<u32>().prop_map(|next| FromProxy::Received { next }),
+        any::<u32>().prop_map(|next| FromProxy::Committed { next }),
         any::<u64>().prop_map(|id| FromProxy::Ping { id }),
         any::<u64>().prop_map(|id| FromProxy::Pong { id }),
         ".*".prop_map(|reason| FromProxy::Bye { reason }),
@@ -352,7 +360,8 @@ fn a_mode_is_said_only_where_it_is_not_the_usual_one() {
         assert_eq!(serde_json::to_value(mode).unwrap(), json!(mode.name()));
         assert_eq!(Mode::named(mode.name()), Some(mode));
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
-        let hello = Hello { audio, ticket: None, client: None, greeting: true, mode };
+        let hello =
+            Hello { audio, ticket: None, client: None, greeting: true, mode, resumable: false, resume: None };
         let said: Value = serde_json::from_str(&FromClient::Hello(hello).encode()).unwrap();
         assert_eq!(said.get("mode"), (mode != Mode::Open).then(|| json!(mode.name())).as_ref());
     }

@@ -44,7 +44,7 @@ fn what_a_client_says_is_read() {
         let message = FromClient::decode(example).unwrap_or_else(|error| panic!("{error}: {example}"));
         assert_eq!(FromClient::decode(&message.encode()), Ok(message));
     }
-    let all = "activity audio_end bye heard hello mute ping pong silenced text tool_result";
+    let all = "activity audio_end bye heard hello mute ping pong received silenced text tool_result";
     assert_eq!(types(examples.into_iter()), all.split(' ').map(String::from).collect());
 }
 
@@ -58,7 +58,8 @@ fn what_the_proxy_says_is_read() {
             serde_json::from_str::<serde_json::Value>(example).unwrap(),
         );
     }
-    let all = "activity bye error model_transcript ping pong ready tool turn user_transcript";
+    let all =
+        "activity bye committed error model_transcript ping pong ready received tool turn user_transcript";
     assert_eq!(types(examples.into_iter()), all.split(' ').map(String::from).collect());
 }
 
