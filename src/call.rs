@@ -11,7 +11,6 @@ use crate::vad::{Detector, Vad};
 use core::cell::RefCell;
 use core::time::Duration;
 use js_sys::{Function, JSON};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use vivavoce_session::client::{BargeIn, BargeInStyle, Thresholds};
 use vivavoce_session::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput};
@@ -122,7 +121,7 @@ impl Call {
 /// Where everything that happens to a call arrives, one thing after the other.
 #[derive(Debug)]
 struct Desk {
-    inbox: RefCell<VecDeque<ClientInput>>,
+    inbox: RefCell<Vec<ClientInput>>,
     shell: RefCell<Shell>,
 }
 
@@ -136,11 +135,16 @@ impl Desk {
 
     /// Handles `input` now, or, when called from within, right after what is being handled.
     fn take(&self, input: ClientInput) {
-        self.inbox.borrow_mut().push_back(input);
+        self.inbox.borrow_mut().push(input);
         let Ok(mut shell) = self.shell.try_borrow_mut() else { return };
         loop {
             // The borrow must not last through `handle`, which may put more in.
-            let Some(input) = self.inbox.borrow_mut().pop_front() else { return };
+            let mut inbox = self.inbox.borrow_mut();
+            if inbox.is_empty() {
+                return;
+            }
+            let input = inbox.remove(0);
+            drop(inbox);
             shell.handle(input);
         }
     }
@@ -257,7 +261,7 @@ impl Shell {
     fn lose_the_line(&mut self, reason: String) {
         self.socket = None;
         if let Some(desk) = self.desk.upgrade() {
-            desk.inbox.borrow_mut().push_back(ClientInput::SocketClosed { code: ABNORMAL, reason });
+            desk.inbox.borrow_mut().push(ClientInput::SocketClosed { code: ABNORMAL, reason });
         }
     }
 

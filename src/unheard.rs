@@ -1,7 +1,6 @@
 //! What of the model's voice was handed over and not heard yet.
 
 use bytes::Bytes;
-use std::collections::VecDeque;
 use vivavoce_session::PlayerReport;
 
 /// What a player can do.
@@ -34,7 +33,7 @@ pub enum Deed {
 /// for another device in mid-turn goes on where the one before was last heard.
 #[derive(Debug, Default)]
 pub struct Unheard {
-    deeds: VecDeque<Deed>,
+    deeds: Vec<Deed>,
 }
 
 impl Unheard {
@@ -44,9 +43,9 @@ impl Unheard {
             return self.deeds.retain(|kept| kept.epoch() > epoch);
         }
         if self.deeds.len() == MOST_PIECES {
-            self.deeds.pop_front();
+            self.deeds.remove(0);
         }
-        self.deeds.push_back(deed);
+        self.deeds.push(deed);
     }
 
     /// The player was heard so far: drops what lies before, and cuts the piece that it is in.

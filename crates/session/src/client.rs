@@ -33,7 +33,6 @@ use line::{Due, Line, Phase};
 use microphone::Microphone;
 use outgoing::{Loss, Outgoing, Said};
 use pulse::Pulse;
-use std::collections::VecDeque;
 use talk::Talk;
 use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
@@ -54,7 +53,7 @@ pub use vivavoce_dsp::player::Yielding;
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
-    queue: VecDeque<ClientOutput>,
+    queue: Vec<ClientOutput>,
     line: Line,
     /// The state that the page was told last.
     shown: ClientState,
@@ -90,7 +89,7 @@ impl Client {
     pub fn new(config: ClientConfig) -> Self {
         let kept_samples = config.kept_audio.as_secs_f64() * f64::from(config.uplink_rate_hz);
         Self {
-            queue: VecDeque::new(),
+            queue: Vec::new(),
             line: Line::new(config.seed),
             shown: ClientState::Idle,
             microphone: Microphone::new(config.uplink_rate_hz),
@@ -151,7 +150,7 @@ impl Client {
 
     /// The next thing to do; `Timeout` comes last, so drain until then.
     pub fn poll(&mut self) -> ClientOutput {
-        self.queue.pop_front().unwrap_or(ClientOutput::Timeout(self.wake_at()))
+        if self.queue.is_empty() { ClientOutput::Timeout(self.wake_at()) } else { self.queue.remove(0) }
     }
 
     /// Samples of the microphone that were dropped because nobody could be sent them for too long.
@@ -169,12 +168,12 @@ impl Client {
 
     fn open(&mut self, now: Moment) {
         self.line.open(now);
-        self.queue.push_back(ClientOutput::Open { url: self.config.url.clone() });
+        self.queue.push(ClientOutput::Open { url: self.config.url.clone() });
     }
 
     /// Keeps what the mode lets through, and sends what may go.
     fn pass_on(&mut self, now: Moment) {
-        while let Some(said) = self.talk.next() {
+        for said in self.talk.said() {
             self.outgoing.push(said);
         }
         while let Some((number, said)) = self.outgoing.next(now) {
@@ -198,7 +197,7 @@ impl Client {
             position: piece.position(),
             payload: piece.pcm(),
         };
-        self.queue.push_back(ClientOutput::SendBinary(frame.encode()));
+        self.queue.push(ClientOutput::SendBinary(frame.encode()));
     }
 
     /// The connection may be dead, or may be had again.
@@ -251,7 +250,7 @@ impl Client {
 
     /// Says something after all sound so far.
     fn say(&mut self, said: Said) {
-        while let Some(before) = self.talk.next() {
+        for before in self.talk.said() {
             self.outgoing.push(before);
         }
         self.outgoing.push(said);
@@ -264,8 +263,6 @@ impl Client {
         self.pass_on(now);
         match self.line.phase {
             Phase::Open { .. } => {
-                self.outgoing.hush();
-                self.pass_on(now);
                 self.report_heard(now);
                 self.send(&FromClient::Bye);
                 self.outgoing.close();
@@ -305,7 +302,7 @@ impl Client {
 
     fn judge(&mut self, verdict: Option<Verdict>, now: Moment) {
         match verdict {
-            Some(Verdict::Yield(how)) => self.queue.push_front(ClientOutput::Yield(how)),
+            Some(Verdict::Yield(how)) => self.queue.insert(0, ClientOutput::Yield(how)),
             Some(Verdict::Commit(epoch)) => self.commit(epoch, now),
             None => {}
         }
@@ -343,7 +340,7 @@ impl Client {
     /// Silence comes before all else that waits to be done, and what waits of dead turns is undone.
     fn flush(&mut self, epoch: u32) {
         self.queue.retain(|output| !output.plays_up_to(epoch) && !matches!(output, ClientOutput::Yield(_)));
-        self.queue.push_front(ClientOutput::Flush { epoch });
+        self.queue.insert(0, ClientOutput::Flush { epoch });
     }
 
     // ---- What the socket does.
@@ -362,11 +359,10 @@ impl Client {
     }
 
     fn hello(&self) -> Hello {
-        let secret = self.secret.clone();
-        let resume = self.call.clone().zip(secret).map(|(call, secret)| {
-            let next = self.incoming.next();
-            Resume { call, secret, next }
-        });
+        let mut resume = None;
+        if let (Some(call), Some(secret)) = (&self.call, &self.secret) {
+            resume = Some(Resume { call: call.clone(), secret: secret.clone(), next: self.incoming.next() });
+        }
         Hello {
             audio: Uplink { rate_hz: self.config.uplink_rate_hz, ..Uplink::default() },
             ticket: self.config.ticket.clone(),
@@ -461,7 +457,7 @@ impl Client {
     /// Nothing more comes of the call that there was.
     fn part_from_the_call(&mut self) {
         for (epoch, samples) in self.turns.end_all() {
-            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+            self.queue.push(ClientOutput::EndTurn { epoch, samples });
         }
         self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
         self.advance_captions();
@@ -503,7 +499,7 @@ impl Client {
 
     fn turn_ended(&mut self, epoch: u32, complete: bool) {
         if let Some(samples) = self.turns.end(epoch) {
-            self.queue.push_back(ClientOutput::EndTurn { epoch, samples });
+            self.queue.push(ClientOutput::EndTurn { epoch, samples });
             self.learn();
         }
         if complete {
@@ -518,7 +514,7 @@ impl Client {
         let thresholds = self.jitter.end();
         if thresholds != self.thresholds {
             self.thresholds = thresholds;
-            self.queue.push_back(ClientOutput::Thresholds(thresholds));
+            self.queue.push(ClientOutput::Thresholds(thresholds));
         }
     }
 
@@ -556,7 +552,7 @@ impl Client {
         if self.turns.receive(epoch, frame.position, frame.samples()) {
             self.arrived(epoch, frame.samples(), now);
             let position = frame.position;
-            self.queue.push_back(ClientOutput::Play { epoch, position, pcm: frame.payload });
+            self.queue.push(ClientOutput::Play { epoch, position, pcm: frame.payload });
         }
     }
 
@@ -694,31 +690,35 @@ impl Client {
         if self.line.phase == Phase::Over {
             return None;
         }
-        let reports = [self.ear.due_at(), self.incoming.due_at().filter(|_| self.secret.is_some())];
-        let organs = [
+        let is_ready = self.line.is_ready();
+        let is_resumable = is_ready && self.secret.is_some();
+        [
             self.line.due_at(),
             self.outgoing.due_at(),
             self.captions.due_at(),
             self.pulse.due_at(),
             self.talk.due_at(),
             self.interruption.due_at(self.is_alone()),
-        ];
-        let reports = reports.into_iter().filter(|_| self.line.is_ready());
-        organs.into_iter().chain(reports).flatten().min()
+            self.ear.due_at().filter(|_| is_ready),
+            self.incoming.due_at().filter(|_| is_resumable),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     // ---- Words.
 
     fn send(&mut self, message: &FromClient) {
-        self.queue.push_back(ClientOutput::SendText(message.encode()));
+        self.queue.push(ClientOutput::SendText(message.encode()));
     }
 
     fn close_socket(&mut self, code: u16, reason: &str) {
-        self.queue.push_back(ClientOutput::CloseSocket { code, reason: String::from(reason) });
+        self.queue.push(ClientOutput::CloseSocket { code, reason: String::from(reason) });
     }
 
     fn tell(&mut self, event: ClientEvent) {
-        self.queue.push_back(ClientOutput::Event(event));
+        self.queue.push(ClientOutput::Event(event));
     }
 
     fn complain(&mut self, code: Code, message: &str) {

@@ -5,7 +5,6 @@ use super::transcript::{Transcript, USUAL_PACE};
 use super::{ClientEvent, ClientOutput, Who};
 use crate::Moment;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 /// The captions of a session.
 #[derive(Debug, Default)]
@@ -34,7 +33,7 @@ struct ModelCaption {
     closed: bool,
 }
 
-type Queue = VecDeque<ClientOutput>;
+type Queue = Vec<ClientOutput>;
 
 impl Captions {
     /// The user said this.
@@ -177,7 +176,7 @@ impl ModelCaption {
 }
 
 fn say(queue: &mut Queue, event: ClientEvent) {
-    queue.push_back(ClientOutput::Event(event));
+    queue.push(ClientOutput::Event(event));
 }
 
 /// The service promises no order between what it heard and what it says; the last words come within this.

@@ -7,14 +7,13 @@
 use super::microphone::Piece;
 use crate::Moment;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 /// The person's side of the conversation, as far as it may have to be said (again).
 #[derive(Debug)]
 pub(super) struct Outgoing {
     rate_hz: u32,
     most_samples: u64,
-    log: VecDeque<Said>,
+    log: Vec<Said>,
     /// The number of the log's first entry.
     first: u32,
     /// How many of its entries were sent on this connection.
@@ -61,7 +60,7 @@ impl Outgoing {
         Self {
             rate_hz,
             most_samples,
-            log: VecDeque::new(),
+            log: Vec::new(),
             first: 0,
             sent: 0,
             samples: 0,
@@ -80,7 +79,7 @@ impl Outgoing {
     pub(super) fn push(&mut self, said: Said) {
         self.samples += said.samples();
         self.unsent_samples += said.samples();
-        self.log.push_back(said);
+        self.log.push(said);
         if self.is_clogged && self.unsent_samples > self.rate_hz as u64 * LATEST_SECONDS {
             self.skip_a_pause();
         }
@@ -100,12 +99,6 @@ impl Outgoing {
         }
         (self.first, self.received, self.commits) = (0, 0, false);
         self.go_on(0);
-        // The new call knows of no turn that would be open.
-        let mut is_marked = false;
-        self.log.retain(|said| match said {
-            Said::Mark(mark) => core::mem::replace(&mut is_marked, *mark) != *mark,
-            _ => true,
-        });
     }
 
     /// A connection to one who has all before `next`; what was never sent nobody has.
@@ -119,16 +112,6 @@ impl Outgoing {
         self.unsent_samples = self.log.iter().skip(self.sent).map(Said::samples).sum();
         self.is_open = true;
         self.is_clogged = false;
-    }
-
-    /// The person leaves: what waits is not said any more, but for the marks that close what is open.
-    pub(super) fn hush(&mut self) {
-        let sent = self.sent;
-        let mut index = 0;
-        self.log.retain(|said| {
-            index += 1;
-            index <= sent || matches!(said, Said::Mark(_))
-        });
     }
 
     /// Whether there is somebody to send to.
@@ -174,8 +157,9 @@ impl Outgoing {
             if now < self.due_at {
                 return None;
             }
-            let length = Duration::from_secs(piece.samples()) / self.rate_hz.max(1);
-            self.due_at = self.due_at.max(now - BURST) + length / PACE;
+            let length =
+                Duration::from_micros(piece.samples() * MICROS / u64::from(self.rate_hz * PACE).max(1));
+            self.due_at = self.due_at.max(now - BURST) + length;
         }
         self.unsent_samples -= said.samples();
         let number = self.first + self.sent as u32;
@@ -204,7 +188,7 @@ impl Outgoing {
 
     /// Forgets the oldest, which was sent.
     fn forget_oldest(&mut self) {
-        let Some(oldest) = self.log.pop_front() else { return };
+        let oldest = self.log.remove(0);
         if self.first >= self.received {
             self.at_risk += oldest.samples();
         }
@@ -237,11 +221,10 @@ impl Outgoing {
     }
 
     fn remove(&mut self, at: usize, of: impl FnOnce(&mut Loss) -> &mut u64) {
-        if let Some(said) = self.log.remove(at) {
-            *of(&mut self.loss) += said.samples();
-            self.samples -= said.samples();
-            self.unsent_samples -= said.samples();
-        }
+        let said = self.log.remove(at);
+        *of(&mut self.loss) += said.samples();
+        self.samples -= said.samples();
+        self.unsent_samples -= said.samples();
     }
 }
 
@@ -255,6 +238,7 @@ impl Said {
 const MOST_KEPT: usize = 4_096;
 /// Times the pace of speech: the service wants real time, and whoever waits for an answer less.
 const PACE: u32 = 2;
+const MICROS: u64 = 1_000_000;
 /// Sound that comes in gulps from a busy device goes on without delay.
 const BURST: Duration = Duration::from_millis(100);
 /// A socket that holds more than this much sound is fed no more: what waits there can't be reconsidered.

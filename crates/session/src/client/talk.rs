@@ -6,7 +6,6 @@ use super::microphone::Piece;
 use super::outgoing::Said;
 use crate::Moment;
 use core::time::Duration;
-use std::collections::VecDeque;
 use vivavoce_wire::message::Mode;
 
 /// The mode of a call, and the sound that it holds back.
@@ -15,7 +14,7 @@ pub(super) struct Talk {
     mode: Mode,
     rate_hz: u32,
     /// The newest sound that was not let through yet: the pre-roll, or what waits for the loudspeaker's silence.
-    held: VecDeque<Piece>,
+    held: Vec<Piece>,
     held_samples: u64,
     is_pressed: bool,
     /// The button was let go: when the activity is closed.
@@ -26,7 +25,7 @@ pub(super) struct Talk {
     sounds: bool,
     /// Mean square of the room in which nobody speaks.
     floor: u64,
-    out: VecDeque<Said>,
+    out: Vec<Said>,
 }
 
 impl Talk {
@@ -34,7 +33,7 @@ impl Talk {
         Self {
             mode,
             rate_hz,
-            held: VecDeque::new(),
+            held: Vec::new(),
             held_samples: 0,
             is_pressed: false,
             closes_at: None,
@@ -42,7 +41,7 @@ impl Talk {
             heard: (0, 0),
             sounds: false,
             floor: QUIET,
-            out: VecDeque::new(),
+            out: Vec::new(),
         }
     }
 
@@ -52,14 +51,14 @@ impl Talk {
             match self.mode {
                 Mode::PushToTalk if !self.is_active() => self.hold(piece),
                 Mode::HalfDuplex => self.gate(piece, now),
-                Mode::Open | Mode::PushToTalk => self.out.push_back(Said::Sound(piece)),
+                Mode::Open | Mode::PushToTalk => self.out.push(Said::Sound(piece)),
             }
         }
     }
 
-    /// What is to be sent or kept next.
-    pub(super) fn next(&mut self) -> Option<Said> {
-        self.out.pop_front()
+    /// What is said, since this was asked last.
+    pub(super) fn said(&mut self) -> Vec<Said> {
+        core::mem::take(&mut self.out)
     }
 
     /// The button goes down or up; says whether it opened an activity.
@@ -74,9 +73,9 @@ impl Talk {
         }
         self.close();
         self.is_pressed = true;
-        self.out.push_back(Said::Mark(true));
-        while let Some(piece) = self.held.pop_front() {
-            self.out.push_back(Said::Sound(piece));
+        self.out.push(Said::Mark(true));
+        for piece in core::mem::take(&mut self.held) {
+            self.out.push(Said::Sound(piece));
         }
         self.held_samples = 0;
         true
@@ -134,7 +133,7 @@ impl Talk {
         if self.is_active() {
             self.is_pressed = false;
             self.closes_at = None;
-            self.out.push_back(Said::Mark(false));
+            self.out.push(Said::Mark(false));
         }
     }
 
@@ -143,13 +142,15 @@ impl Talk {
         let is_gate = self.mode == Mode::HalfDuplex;
         let most = self.samples(if is_gate { HOLD } else { PRE_ROLL });
         self.held_samples += piece.samples();
-        self.held.push_back(piece);
-        while let Some(oldest) = self.held.front()
+        self.held.push(piece);
+        while let Some(oldest) = self.held.first()
             && self.held_samples - oldest.samples() >= most
         {
+            let oldest = self.held.remove(0);
             self.held_samples -= oldest.samples();
-            let oldest = self.held.pop_front().map(Piece::silenced).map(Said::Sound);
-            self.out.extend(oldest.filter(|_| is_gate));
+            if is_gate {
+                self.out.push(Said::Sound(oldest.silenced()));
+            }
         }
     }
 
@@ -162,7 +163,7 @@ impl Talk {
             self.open();
         }
         self.floor = piece.power().min(self.floor + self.floor / FLOOR_RISE + 1);
-        self.out.push_back(Said::Sound(piece));
+        self.out.push(Said::Sound(piece));
     }
 
     /// What was held back goes on as silence, but for the words that are being said as the loudspeaker falls silent.
@@ -177,10 +178,8 @@ impl Talk {
             }
         }
         let silent = self.held.len() - words;
-        let mut index = 0;
-        while let Some(piece) = self.held.pop_front() {
-            self.out.push_back(Said::Sound(if index < silent { piece.silenced() } else { piece }));
-            index += 1;
+        for (index, piece) in core::mem::take(&mut self.held).into_iter().enumerate() {
+            self.out.push(Said::Sound(if index < silent { piece.silenced() } else { piece }));
         }
         self.held_samples = 0;
     }
