@@ -165,8 +165,6 @@ struct ClientWatch {
     flushed: u32,
     /// Whether a hello was sent on the socket that is open.
     said_hello: bool,
-    /// Whether an activity was begun in the call and not ended, as far as that is known.
-    is_active: Option<bool>,
     /// Number of the next frame on it.
     sequence: u32,
 }
@@ -181,15 +179,7 @@ impl ClientWatch {
                 let is_hello = matches!(message, FromClient::Hello(_));
                 assert_ne!(is_hello, self.said_hello, "hello is first, and is said once: {text}");
                 self.said_hello = true;
-                if let FromClient::Activity { speaking } = FromClient::decode(text).unwrap() {
-                    assert_ne!(Some(speaking), self.is_active, "marks begin and end in turn");
-                    self.is_active = Some(speaking);
-                }
-                if FromClient::decode(text) == Ok(FromClient::Bye) {
-                    assert_ne!(self.is_active, Some(true), "an activity is left open");
-                }
-                if let FromClient::Hello(hello) = &message {
-                    self.is_active = hello.resume.is_none().then_some(false);
+                if is_hello {
                     self.sequence = 0;
                 }
             }
