@@ -14,6 +14,11 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
+    /// All before `next` came to somebody else, who made it safe.
+    pub(crate) fn from(next: u32) -> Self {
+        Self { next, told: next, told_at: Moment::ORIGIN }
+    }
+
     /// Something without a number of its own came.
     pub(crate) fn count(&mut self) {
         self.next = self.next.saturating_add(1);

@@ -456,12 +456,16 @@ impl Client {
 
     /// Nothing more comes of the call that there was.
     fn part_from_the_call(&mut self) {
-        for (epoch, samples) in self.turns.end_all() {
-            self.queue.push(ClientOutput::EndTurn { epoch, samples });
-        }
+        self.end_turns();
         self.captions.break_off(|epoch| self.turns.received(epoch), &mut self.queue);
         self.advance_captions();
         self.secret = None;
+    }
+
+    fn end_turns(&mut self) {
+        for (epoch, samples) in self.turns.end_all() {
+            self.queue.push(ClientOutput::EndTurn { epoch, samples });
+        }
     }
 
     fn model_transcript(&mut self, epoch: u32, text: &str) {
@@ -489,6 +493,8 @@ impl Client {
             return;
         }
         self.started_at = now;
+        // A proxy that died could not say that the turn before it was over.
+        self.end_turns();
         if self.talk.is_pressed() {
             // The service answers a turn when it is over, so this one answers something older.
             self.interrupt(now);

@@ -49,7 +49,7 @@ use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolStat
 use vivavoce_wire::trouble::{Code, Trouble};
 use watch::Watch;
 
-pub use exchange::{RelayConfig, RelayInput, RelayOutput};
+pub use exchange::{Earlier, RelayConfig, RelayInput, RelayOutput};
 
 /// The proxy's half of a call.
 #[derive(Debug)]
@@ -79,6 +79,10 @@ pub struct Relay {
     phone_hears_speech: bool,
     /// When the person's sound last went on.
     sound_at: Moment,
+    /// Whether another process is to go on with the call.
+    moves: bool,
+    /// Whether the phone that talks takes the call up again.
+    resumes: bool,
 }
 
 /// Where a call stands.
@@ -95,18 +99,19 @@ enum Phase {
 
 impl Relay {
     /// A relay for one call.
-    pub fn new(config: RelayConfig) -> Self {
+    pub fn new(mut config: RelayConfig) -> Self {
+        let earlier = config.earlier.take().unwrap_or_default();
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
             seat: Seat::new(config.grace),
-            upstream: Upstream::new(config.setup_deadline, config.seed),
+            upstream: Upstream::new(config.setup_deadline, config.seed, earlier.handle),
             watch: Watch::new(config.answer_deadline),
             config,
             queue: VecDeque::new(),
             phase: Phase::Fresh,
-            taken: Arrived::default(),
+            taken: Arrived::from(earlier.next),
             told: Told::default(),
-            turns: Turns::default(),
+            turns: Turns::after(earlier.epoch),
             early: Early::default(),
             stream: Stream::default(),
             uplog: Uplog::default(),
@@ -115,9 +120,11 @@ impl Relay {
             echo: Echo::default(),
             greeting: false,
             muted: false,
-            passed: 0,
+            passed: earlier.next,
             phone_hears_speech: false,
             sound_at: Moment::ORIGIN,
+            moves: false,
+            resumes: false,
         }
     }
 
@@ -133,6 +140,8 @@ impl Relay {
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
+            RelayInput::CheckpointKept { next } => self.say_committed(next),
+            RelayInput::Move { within } => self.move_away(within, now),
             RelayInput::Shutdown => self.shut_down(),
             RelayInput::Timeout => {}
         }
@@ -164,6 +173,26 @@ impl Relay {
         self.credit.heard_position()
     }
 
+    /// The model's newest turn; 0 before any.
+    pub const fn newest_turn(&self) -> u32 {
+        self.turns.newest()
+    }
+
+    /// Whether the phone is away and the call waits for it.
+    pub const fn is_parked(&self) -> bool {
+        self.seat.is_parked()
+    }
+
+    /// The model it talks with, as the service names it.
+    pub fn model(&self) -> &str {
+        &self.config.setup.model
+    }
+
+    /// Bytes that are kept of both sides' words; they are bounded by [`RelayConfig::most_kept`] and constants.
+    pub fn kept_bytes(&self) -> usize {
+        self.told.bytes() + self.credit.bytes() + self.early.bytes() + self.uplog.bytes()
+    }
+
     /// Whether the service is to be listened to. What the phone has no credit for is kept, and nothing of it is
     /// dropped; when as much waits as may, the shell stops reading the service's socket until this says so again, and
     /// TCP slows the service down.
@@ -191,6 +220,7 @@ impl Relay {
             );
             self.close_phone(error.code.close_code(), &error.message.clone(), Some(error));
         }
+        self.resumes = hello.resume.is_some();
         self.queue.push_back(RelayOutput::Seat);
         self.told.keep(self.seat.is_kept());
         if self.stream.tune(hello.audio.rate_hz, self.config.silence_duration) {
@@ -207,6 +237,9 @@ impl Relay {
     /// The first phone of a call.
     fn begin(&mut self, hello: &Hello, now: Moment) {
         self.greeting = hello.greeting;
+        if let Some(resume) = &hello.resume {
+            self.told.go_on(resume.next);
+        }
         self.early = Early::for_rate(hello.audio.rate_hz);
         if hello.mode == Mode::PushToTalk {
             service::leave_turns_to_the_client(&mut self.config.setup);
@@ -219,7 +252,7 @@ impl Relay {
     fn go_on(&mut self, hello: &Hello, now: Moment) {
         self.told.received(hello.resume.as_ref().map_or(u32::MAX, |resume| resume.next));
         if self.phase == Phase::Talking {
-            self.say_ready(Some(self.taken.next()));
+            self.say_ready(self.next_of_the_phone());
         }
         let rest: Vec<_> = self.told.rest().collect();
         for (sequence, line) in rest {
@@ -279,6 +312,11 @@ impl Relay {
         if self.seat.is_kept() {
             self.queue.push_back(RelayOutput::SecretKept);
         }
+    }
+
+    /// The number from which on the phone is to say its words, if it has said some.
+    fn next_of_the_phone(&self) -> Option<u32> {
+        self.resumes.then(|| self.taken.next())
     }
 
     /// The number of what came last.
@@ -396,7 +434,8 @@ impl Relay {
 
     /// Waits for a phone that can come back, and leaves with one that can't.
     fn phone_closed(&mut self, now: Moment) {
-        if self.seat.is_kept() && self.phase == Phase::Talking {
+        // Who never heard that the call was ready has nothing to come back with, but for an earlier secret.
+        if self.seat.is_kept() && (self.phase == Phase::Talking || self.resumes) {
             self.seat.leave(now);
         } else {
             self.leave_service();
@@ -557,6 +596,26 @@ impl Relay {
         self.fail(trouble.retry_after_ms(1_000));
     }
 
+    /// Another process is to go on with the call, if one can: it needs a phone that comes to it.
+    fn move_away(&mut self, within: Duration, now: Moment) {
+        if !self.seat.is_kept() {
+            return self.shut_down();
+        }
+        self.moves = true;
+        self.upstream.leaves_by(now + within);
+        if self.phase != Phase::Talking || !self.upstream.is_up() {
+            self.let_go();
+        }
+    }
+
+    /// Leaves the call to whoever the phone comes to next.
+    fn let_go(&mut self) {
+        self.close_service();
+        self.send_rest();
+        self.queue.push_back(RelayOutput::LetGo);
+        self.fail(Trouble::new(Code::GoingAway, "Another proxy goes on with this call."));
+    }
+
     /// Ends the call with trouble: the phone is told, and everything is closed.
     fn fail(&mut self, trouble: Trouble) {
         self.close_service();
@@ -660,6 +719,12 @@ impl Relay {
     fn end_stream(&mut self) {
         let client_marks_speech = self.client_marks_speech();
         self.stream.end(client_marks_speech, &mut self.queue);
+    }
+
+    fn say_committed(&mut self, next: u32) {
+        if self.seat.is_kept() {
+            self.say(FromProxy::Committed { next });
+        }
     }
 
     /// Says something that concerns this connection only.

@@ -124,6 +124,11 @@ impl Credit {
         begun
     }
 
+    /// Room that is taken.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether more of the model's voice may come: it finds room, or is looked through for the word that it was cut
     /// off, since somebody speaks.
     pub(super) const fn has_room(&self, speech: bool) -> bool {

@@ -164,6 +164,11 @@ impl Early {
         self.dropped_bytes
     }
 
+    /// Room that is taken.
+    pub(super) const fn bytes(&self) -> usize {
+        self.audio_bytes + self.text_bytes
+    }
+
     /// How long sound sounds.
     pub(super) fn length(&self, pcm: &Bytes) -> Duration {
         Duration::from_secs(pcm.len() as u64 / 2) / self.rate_hz.max(1)

@@ -39,6 +39,20 @@ pub struct RelayConfig {
     pub grace: Duration,
     /// How long a turn of the person's may stand still before it is closed: their phone is away, or its sound.
     pub hold: Duration,
+    /// Where the conversation stands that goes on; none if it begins.
+    pub earlier: Option<Earlier>,
+}
+
+/// Where a conversation stands that another relay has led: in a process that died or let go of it, or in a call that is
+/// over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// By this the service takes it up again; none if it gave no handle yet.
+    pub handle: Option<String>,
+    /// The phone's words below this number are safe under that handle; the phone says the rest again.
+    pub next: u32,
+    /// The model's turns are counted on from here.
+    pub epoch: u32,
 }
 
 /// One thing that happened to a relay.
@@ -71,7 +85,18 @@ pub enum RelayInput {
         /// The close reason.
         reason: String,
     },
-    /// The process is going down.
+    /// What [`RelayOutput::Checkpoint`] said is kept where it outlives this process.
+    CheckpointKept {
+        /// The number that it named.
+        next: u32,
+    },
+    /// Let another process go on with the call: at the first quiet moment, or else within this time. One that can't go on
+    /// elsewhere ends at once.
+    Move {
+        /// The longest that may be waited.
+        within: Duration,
+    },
+    /// The process is going down, or another one has the call: it ends here, at once.
     Shutdown,
     /// The moment asked for has come.
     Timeout,
@@ -84,6 +109,15 @@ pub enum RelayOutput {
     Seat,
     /// The phone has the newest secret: older ones open nothing any more.
     SecretKept,
+    /// The conversation can be taken up again from here on; answer by [`RelayInput::CheckpointKept`].
+    Checkpoint {
+        /// By which the service takes it up again.
+        handle: String,
+        /// The phone's words below this number are safe under that handle.
+        next: u32,
+    },
+    /// From here on another process may take the call up; before anything that follows.
+    LetGo,
     /// Open a socket to the service.
     OpenService,
     /// Send the service a message.

@@ -59,7 +59,7 @@ impl Relay {
         let greets = self.greeting && !self.early.has_text();
         self.early.begin(now);
         self.catch_up(now);
-        self.say_ready(None);
+        self.say_ready(self.next_of_the_phone());
         if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
             self.deliver(self.number(), Kept::Text(greeting), now);
         }
@@ -125,9 +125,8 @@ impl Relay {
         self.recap.handed_over();
         let speaks = self.phone_hears_speech || self.watch.hears_speech();
         let forgotten = self.uplog.cover(now - self.upstream.round_trip(), speaks);
-        if self.seat.is_kept() {
-            self.say(FromProxy::Committed { next: forgotten.unwrap_or(self.passed) });
-        }
+        let next = forgotten.unwrap_or(self.passed);
+        self.queue.push_back(RelayOutput::Checkpoint { handle: handle.into(), next });
     }
 
     /// Notes what a message means for whether the service still answers.
@@ -175,9 +174,10 @@ impl Relay {
             Some(Due::Open) => self.open_service(now),
             Some(Due::NeverOpened) => self.service_never(verdict::never_opened(), now),
             Some(Due::NeverReady) => self.service_never(verdict::never_ready(), now),
-            Some(Due::LeaveWhenQuiet) if self.is_quiet() => self.rotate(AGE, now),
-            Some(Due::Leave) => self.rotate(AGE, now),
-            Some(Due::LeaveWhenQuiet) | None => {}
+            Some(Due::LeaveWhenQuiet) if !self.is_quiet() => {}
+            Some(Due::LeaveWhenQuiet | Due::Leave) if self.moves => return self.let_go(),
+            Some(Due::LeaveWhenQuiet | Due::Leave) => self.rotate(AGE, now),
+            None => {}
         }
         if self.is_being_told() {
             self.watch.waits(now);
@@ -210,6 +210,9 @@ impl Relay {
 
     /// Leaves the connection for the next one.
     fn rotate(&mut self, why: &'static str, now: Moment) {
+        if self.moves {
+            return self.let_go();
+        }
         self.close_service();
         self.lets_go();
         if !self.upstream.move_on(now) {
@@ -247,13 +250,19 @@ impl Relay {
         self.lets_go();
         let goes_on = match self.policy(&end, was_setting_up) {
             Policy::NextModel => self.takes_the_next_model(now),
-            Policy::Resume { .. } | Policy::Fresh { .. } if self.phase == Phase::Beginning => false,
+            Policy::GiveUp => false,
+            // An earlier conversation may be to blame; where there is none, nobody fares better.
+            Policy::Resume { .. } | Policy::Fresh { .. }
+                if self.phase == Phase::Beginning && self.upstream.handle().is_none() =>
+            {
+                false
+            }
+            _ if self.moves => return self.let_go(),
             Policy::Resume { again } => self.tries_again(again, now),
             Policy::Fresh { again } => {
                 self.upstream.drop_handle();
                 self.tries_again(again, now)
             }
-            Policy::GiveUp => false,
         };
         if goes_on {
             self.queue.push_back(RelayOutput::Reconnects(LOST));

@@ -40,6 +40,16 @@ impl Told {
         }
     }
 
+    /// Another relay told all before this.
+    pub(super) const fn go_on(&mut self, next: u32) {
+        self.next = next;
+    }
+
+    /// Room that is taken.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Numbers a word, and keeps what the phone may have to be told again.
     pub(super) fn tell(&mut self, word: Word) -> (u32, Line) {
         let sequence = self.next;

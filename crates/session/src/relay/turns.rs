@@ -46,6 +46,11 @@ pub(super) enum Word {
 }
 
 impl Turns {
+    /// The turns that follow number `epoch`, of a conversation that goes on.
+    pub(super) fn after(epoch: u32) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
     /// The newest turn; 0 before any.
     pub(super) const fn newest(&self) -> u32 {
         self.epoch

@@ -61,6 +61,12 @@ impl Uplog {
         }
     }
 
+    /// Room that is taken.
+    pub(super) fn bytes(&self) -> usize {
+        let sound = |sent: &Sent| if let Kept::Audio(pcm) = &sent.what { pcm.len() } else { 0 };
+        self.text_bytes + self.sent.iter().map(sound).sum::<usize>()
+    }
+
     /// There is a sign that somebody speaks, or has just spoken.
     pub(super) fn hears_words(&mut self, now: Moment) {
         let since = self.words.map_or(now - SIGN_DELAY, |words| words.since);

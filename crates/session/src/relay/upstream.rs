@@ -62,15 +62,16 @@ pub(super) enum Due {
 }
 
 impl Upstream {
-    /// No connection yet; one may take so long to open, and so long to answer. `seed` spreads the tries.
-    pub(super) fn new(patience: Duration, seed: u64) -> Self {
+    /// No connection yet; one may take so long to open, and so long to answer. `seed` spreads the tries; by `handle` a
+    /// conversation goes on.
+    pub(super) fn new(patience: Duration, seed: u64, handle: Option<String>) -> Self {
         Self {
             state: State::Closed,
             patience,
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, seed),
             trouble_since: None,
             up_at: Moment::ORIGIN,
-            handle: None,
+            handle,
             handle_failures: 0,
             round_trip: MOST_ROUND_TRIP,
             leaves: None,
@@ -106,6 +107,12 @@ impl Upstream {
     pub(super) fn leaves_in(&mut self, left: Duration, now: Moment) {
         let by = now + left.saturating_sub(LEAVE_MARGIN);
         self.leaves = Some(Leave { at: now + left, by });
+    }
+
+    /// It is left by then, or as soon as nobody hears it.
+    pub(super) fn leaves_by(&mut self, by: Moment) {
+        let (at, by) = self.leaves.map_or((by, by), |leave| (leave.at, leave.by.min(by)));
+        self.leaves = Some(Leave { at, by });
     }
 
     /// The socket is gone, or is to be closed; whether there was one.
@@ -271,7 +278,7 @@ mod tests {
     }
 
     fn up(now: Moment) -> Upstream {
-        let mut upstream = Upstream::new(Duration::from_secs(10), 7);
+        let mut upstream = Upstream::new(Duration::from_secs(10), 7, None);
         upstream.open(now);
         assert!(upstream.opened(now) && upstream.set_up(now + Duration::from_millis(160)));
         upstream
@@ -344,7 +351,7 @@ mod tests {
     #[test]
     fn the_round_trip_is_what_the_setup_took_up_to_half_a_second() {
         for (took_ms, expected_ms) in [(5, 200), (260, 260), (4_000, 500)] {
-            let mut upstream = Upstream::new(Duration::from_secs(10), 7);
+            let mut upstream = Upstream::new(Duration::from_secs(10), 7, None);
             upstream.open(at(0));
             assert!(upstream.opened(at(0)) && upstream.set_up(at(took_ms)));
             assert_eq!(upstream.round_trip(), Duration::from_millis(expected_ms));

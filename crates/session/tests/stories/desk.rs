@@ -65,6 +65,8 @@ impl Desk {
                 RelayOutput::DropAudio { epoch } => self.told.push(Told::Dropped(epoch)),
                 RelayOutput::ClosePhone { .. } => self.told.push(Told::Closed),
                 RelayOutput::Seat
+                | RelayOutput::Checkpoint { .. }
+                | RelayOutput::LetGo
                 | RelayOutput::SecretKept
                 | RelayOutput::OpenService
                 | RelayOutput::ToService(_)

@@ -18,6 +18,7 @@ mod heard_not_sent;
 mod hello;
 mod interrupted_with_stale_audio;
 mod keeping_alive;
+mod moving;
 mod mute;
 mod newer_turn_while_an_older_plays;
 mod pulse;

@@ -317,6 +317,8 @@ fn rare_relay_inputs() -> impl Strategy<Value = RelayInput> {
         200 => relay_inputs(),
         1 => Just(RelayInput::PhoneClosed),
         1 => Just(RelayInput::Shutdown),
+        1 => waits().prop_map(|within| RelayInput::Move { within }),
+        4 => epochs().prop_map(|next| RelayInput::CheckpointKept { next }),
         1 => Just(RelayInput::PhoneText(FromClient::Bye.encode())),
         1 => ".{0,20}".prop_map(RelayInput::PhoneText),
         1 => junk().prop_map(RelayInput::PhoneBinary),
@@ -378,7 +380,9 @@ impl RelayWatch {
                 (self.is_ready, self.closes) = (false, 0);
                 self.seats += 1;
             }
+            RelayOutput::LetGo => assert!(!self.has_service, "two would hold the session"),
             RelayOutput::SecretKept
+            | RelayOutput::Checkpoint { .. }
             | RelayOutput::Reconnects(_)
             | RelayOutput::DropAudio { .. }
             | RelayOutput::Timeout(_) => {}
@@ -552,6 +556,8 @@ enum Fate {
     BlackHole(bool),
     Slow(Option<u32>),
     Shutdown,
+    Move,
+    ProxyDies,
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
@@ -564,6 +570,8 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => any::<bool>().prop_map(Fate::BlackHole),
         2 => prop::option::of(20_000_u32..90_000).prop_map(Fate::Slow),
         1 => Just(Fate::Shutdown),
+        2 => Just(Fate::Move),
+        2 => Just(Fate::ProxyDies),
     ]
 }
 
@@ -584,6 +592,8 @@ fn befall(pair: &mut Pair, fate: Fate) {
         Fate::BlackHole(is) => pair.network.is_black_hole = is,
         Fate::Slow(room) => pair.network.bytes_per_second = room,
         Fate::Shutdown => pair.relay_hears(RelayInput::Shutdown),
+        Fate::Move => pair.relay_hears(RelayInput::Move { within: ms(2_000) }),
+        Fate::ProxyDies => pair.proxy_dies(),
     }
 }
 

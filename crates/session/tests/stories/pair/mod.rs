@@ -17,8 +17,8 @@ use std::time::Duration;
 use vivavoce_gemini::{ServerMessage, Setup};
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
-    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Moment, Relay,
-    RelayConfig, RelayInput, RelayOutput,
+    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier,
+    Moment, Relay, RelayConfig, RelayInput, RelayOutput,
 };
 use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
@@ -53,6 +53,10 @@ pub(crate) struct Pair {
     pub(crate) seats: u32,
     /// Whether what the relay says is for a phone that has to get up for another.
     is_for_the_former: bool,
+    /// What outlives a proxy: where the conversation stands, and whether another proxy may go on with it.
+    earlier: Option<Earlier>,
+    kept_turn: u32,
+    pub(crate) is_free: bool,
     /// Whether the proxy lets calls be taken up again.
     pub(crate) keeps_calls: bool,
     /// Samples of the model that the relay sent.
@@ -129,6 +133,9 @@ impl Pair {
             relays: 0,
             seats: 0,
             is_for_the_former: false,
+            earlier: None,
+            kept_turn: 0,
+            is_free: false,
             keeps_calls: true,
             sent: 0,
             most_ahead: 0,
@@ -211,6 +218,18 @@ impl Pair {
         self.client.handle(ClientInput::SocketClosed { code: 1006, reason: String::new() }, self.moment());
         self.drain_client();
         self.relay_hears(RelayInput::PhoneClosed);
+    }
+
+    /// The proxy dies; the network takes the phone to another one, which knows what outlived it.
+    pub(crate) fn proxy_dies(&mut self) {
+        self.kept_turn = self.relay.take().map_or(0, |relay| relay.newest_turn());
+        self.is_free = true;
+        self.relay_wakes = None;
+        self.service.lost();
+        self.service.connection += 1;
+        self.network.connection += 1;
+        self.door = None;
+        self.does(ClientInput::SocketClosed { code: 1006, reason: String::new() });
     }
 
     /// Something happens to the relay.
@@ -418,6 +437,13 @@ impl Pair {
         self.door = None;
         let is_over = self.relay.as_ref().is_none_or(Relay::is_over);
         match &hello.resume {
+            Some(resume) if self.secrets.contains(&resume.secret) && core::mem::take(&mut self.is_free) => {
+                let epoch = self.relay.as_ref().map_or(self.kept_turn, Relay::newest_turn);
+                let earlier = Some(Earlier { epoch, ..self.earlier.clone().unwrap_or_default() });
+                let call = resume.call.clone();
+                self.relays += 1;
+                self.relay = Some(Relay::new(RelayConfig { call, earlier, ..self.relay_config.clone() }));
+            }
             Some(resume) if is_over || !self.secrets.contains(&resume.secret) => {
                 return self.sent_away(Trouble::new(Code::NoSuchCall, "There is no such call."));
             }
@@ -514,6 +540,7 @@ impl Pair {
     }
 
     fn drain_relay(&mut self) {
+        let moment = self.moment();
         for _ in 0..MOST_OUTPUTS {
             let Some(relay) = &mut self.relay else { return };
             match relay.poll() {
@@ -523,6 +550,11 @@ impl Pair {
                 }
                 RelayOutput::Seat => self.is_for_the_former = false,
                 RelayOutput::SecretKept => self.secrets = self.secrets.split_off(self.secrets.len() - 1),
+                RelayOutput::Checkpoint { handle, next } => {
+                    self.earlier = Some(Earlier { handle: Some(handle), next, epoch: 0 });
+                    relay.handle(RelayInput::CheckpointKept { next }, moment);
+                }
+                RelayOutput::LetGo => self.is_free = true,
                 RelayOutput::OpenService => {
                     self.service.open();
                     let (latency, connection) = (self.service.latency, self.service.connection);
@@ -633,6 +665,7 @@ pub(crate) fn relay_config() -> RelayConfig {
         most_kept: Duration::from_secs(360),
         grace: Duration::from_secs(45),
         hold: Duration::from_secs(5),
+        earlier: None,
     }
 }
 
