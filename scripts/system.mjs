@@ -69,6 +69,8 @@ const TEST = [
   { name: "PulseAudio's tools", commands: ['pactl'], debian: ['pulseaudio-utils'] },
   { name: 'GStreamer plugins', debian: ['gstreamer1.0-plugins-base', 'gstreamer1.0-plugins-good',
     'gstreamer1.0-plugins-bad', 'gstreamer1.0-pulseaudio'] },
+  { name: 'Redis', commands: ['redis-server'], debian: ['redis-server'] },
+  { name: 'nginx', isThere: () => find('nginx') || existsSync('/usr/sbin/nginx'), debian: ['nginx-light'] },
   { name: 'espeak-ng', commands: ['espeak-ng'], debian: ['espeak-ng'] },
   { name: 'Python with venv', isThere: () => ask('python3', '-c', 'import venv, ensurepip') !== undefined,
     debian: ['python3', 'python3-venv'] },

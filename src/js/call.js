@@ -180,11 +180,11 @@ export class VivaVoce extends EventTarget {
 
   /** Tells the Worker whom to call, as soon as that is known. */
   async #introduce(number) {
-    const { client, greeting, mode = 'open', bargeIn, bargeInPatienceMs } = this.#options
+    const { client, greeting, continues, mode = 'open', bargeIn, bargeInPatienceMs } = this.#options
     try {
       const [url, ticket] = await Promise.all([this.#url(), this.#ticket()])
       if (!this.#isOn(number)) return
-      this.#line.post({ type: 'start', number, url, ticket, client, greeting, mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
+      this.#line.post({ type: 'start', number, url, ticket, client, greeting, continues, mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
     } catch (error) {
       if (this.#isOn(number)) this.#end(error)
     }

@@ -19,6 +19,8 @@ export interface VivaVoceOptions {
   audio?: MediaTrackConstraints
   /** Whether the model may speak first, if the proxy is set up so. Default: true. */
   greeting?: boolean
+  /** Whether the call goes on with the person's last conversation, if that ended less than two hours ago. Default: false. */
+  continues?: boolean
   /**
    * What the model's voice does when the person speaks over it, until the service confirms that they do: it goes on
    * softer (`duck`, the default), waits where it is (`hold`), or goes on as it was (`off`).

@@ -12,6 +12,10 @@ pub(crate) struct Admission {
     origins: Vec<String>,
 }
 
+/// Somebody who was let in: who has the same name is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User(pub(crate) String);
+
 /// What an HTTP request says of the one who sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -44,10 +48,10 @@ impl Admission {
         Err(Trouble::new(Code::NotAllowed, sentence))
     }
 
-    /// Judges one who said hello.
-    pub(crate) fn admit(&self, hello: &Hello, caller: &Caller) -> Result<(), Trouble> {
+    /// Judges one who said hello; whose conversations they may go on with.
+    pub(crate) fn admit(&self, hello: &Hello, caller: &Caller) -> Result<User, Trouble> {
         if caller.is_local() {
-            return Ok(());
+            return Ok(User("this machine".to_owned()));
         }
         let sentence = match hello.ticket {
             Some(_) => "This proxy takes no tickets yet: it only lets in callers on its own machine.",
@@ -163,6 +167,15 @@ mod tests {
     fn hello() -> Hello {
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
         let (resumable, resume) = (false, None);
-        Hello { audio, ticket: None, client: None, greeting: true, mode: Mode::Open, resumable, resume }
+        Hello {
+            audio,
+            ticket: None,
+            client: None,
+            greeting: true,
+            mode: Mode::Open,
+            resumable,
+            resume,
+            continues: false,
+        }
     }
 }

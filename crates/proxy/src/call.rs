@@ -1,17 +1,20 @@
 //! One call: the relay decides, this carries out.
 
 use crate::calls::Entrance;
+use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
+use crate::store::Checkpoint;
 use crate::uplink::Uplink;
+use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use vivavoce_session::{Moment, Relay, RelayInput, RelayOutput};
+use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput, RelayOutput};
 use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// Everything that one call holds of the world.
@@ -25,6 +28,10 @@ pub(crate) struct Call {
     entering: Option<Phone>,
     /// What opens the call to the next phone.
     secret: Option<String>,
+    /// What outlives this process, and what comes of keeping it.
+    entry: Arc<Entry>,
+    keeper: Keeper,
+    reports: Reports,
     /// Where the next phones come from.
     phones: mpsc::Receiver<Entrance>,
     shutdown: watch::Receiver<bool>,
@@ -39,8 +46,15 @@ pub(crate) struct Call {
 
 impl Call {
     /// A call named `id`, to which `phones` come.
-    pub(crate) fn new(id: String, house: Arc<House>, phones: mpsc::Receiver<Entrance>) -> Self {
-        let relay = Relay::new(house.relay_config(id.clone()));
+    pub(crate) fn new(
+        id: String,
+        house: Arc<House>,
+        config: RelayConfig,
+        entry: Arc<Entry>,
+        reports: Reports,
+        phones: mpsc::Receiver<Entrance>,
+    ) -> Self {
+        let relay = Relay::new(config);
         let shutdown = house.shutdown.subscribe();
         Self {
             id,
@@ -49,6 +63,9 @@ impl Call {
             phone: None,
             entering: None,
             secret: None,
+            keeper: Keeper::of(Arc::clone(&entry)),
+            entry,
+            reports,
             phones,
             shutdown,
             going_down: false,
@@ -64,7 +81,8 @@ impl Call {
         let mut input = self.enters(first);
         loop {
             self.relay.handle(input, self.now());
-            let wake = self.drain();
+            let wake = self.drain().await;
+            self.entry.note_turn(self.relay.newest_turn());
             if self.relay.is_over() {
                 break;
             }
@@ -74,10 +92,12 @@ impl Call {
         self.house.calls.end(&self.id);
         self.hang_up();
         self.part();
+        drop(self.keeper);
+        self.entry.end().await;
     }
 
     /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
-    fn drain(&mut self) -> Option<Moment> {
+    async fn drain(&mut self) -> Option<Moment> {
         loop {
             match self.relay.poll() {
                 RelayOutput::Timeout(wake) => return wake,
@@ -87,8 +107,17 @@ impl Call {
                 }
                 RelayOutput::SecretKept => {
                     if let Some(secret) = &self.secret {
-                        self.house.calls.kept(&self.id, secret);
+                        self.entry.secret_kept(secret);
                     }
+                }
+                RelayOutput::Checkpoint { handle, next } => {
+                    let model = self.relay.model().to_owned();
+                    self.entry.note_checkpoint(Checkpoint { handle, model, next });
+                }
+                RelayOutput::LetGo => {
+                    tracing::info!("another proxy may go on with the call");
+                    self.house.calls.end(&self.id);
+                    self.entry.let_go().await;
                 }
                 RelayOutput::OpenService => self.dial(),
                 RelayOutput::ToService(message) => {
@@ -132,21 +161,40 @@ impl Call {
             () = some(room) => RelayInput::Timeout,
             input = next(&mut self.service), if may_listen => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
+            Some(report) = self.reports.recv() => match report {
+                Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
+                Report::Lost => {
+                    tracing::warn!("another proxy took the call while this one could not say that it lives");
+                    RelayInput::Shutdown
+                }
+            },
             () = going_down(&mut self.shutdown), if !self.going_down => {
                 self.going_down = true;
-                RelayInput::Shutdown
+                self.leaves()
             }
         }
     }
 
     fn enters(&mut self, entrance: Entrance) -> RelayInput {
-        let Entrance { phone, hello, secret } = entrance;
+        let Entrance { phone, hello, secret, is_elsewhere } = entrance;
         if hello.resume.is_some() {
             tracing::info!("the call is taken up again");
         }
         self.entering = Some(phone);
         self.secret.clone_from(&secret);
+        if is_elsewhere {
+            self.relay.handle(RelayInput::PhoneEnters { hello, secret }, self.now());
+            return RelayInput::Move { within: LONGEST_DETOUR };
+        }
         RelayInput::PhoneEnters { hello, secret }
+    }
+
+    /// The process goes down: another one is to go on with the call, if there can be one that knows of it.
+    fn leaves(&self) -> RelayInput {
+        if self.house.store.is_shared() {
+            return RelayInput::Move { within: self.house.config.limits.drain };
+        }
+        RelayInput::Shutdown
     }
 
     fn heard(&mut self, heard: Heard) -> RelayInput {
@@ -248,6 +296,9 @@ impl Call {
 pub(crate) fn call_id() -> String {
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
 }
+
+/// As long as a call may go through two proxies before it moves, quiet or not.
+const LONGEST_DETOUR: Duration = Duration::from_secs(60);
 
 /// The next thing from the phone; never, while there is none.
 async fn hear(phone: &mut Option<Phone>, may_read: bool) -> Heard {

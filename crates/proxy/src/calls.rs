@@ -1,16 +1,9 @@
-//! The calls that there are, and what opens them to another connection.
-//!
-//! A secret of 256 bits opens a call; only its hash is kept here. Each connection gets a new one, and the one before
-//! stays valid until the phone is known to have the new.
+//! The calls of this process, and the way into each.
 
+use crate::entry::Entry;
 use crate::phone::Phone;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use subtle::ConstantTimeEq;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use vivavoce_wire::message::{Hello, Resume};
 
@@ -21,12 +14,11 @@ pub(crate) struct Calls {
 }
 
 /// One call.
-#[derive(Debug)]
-struct Place {
-    /// Hashes of the secrets that open it, the newest last.
-    locks: Vec<[u8; 32]>,
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) entry: Arc<Entry>,
     /// Where its next phone goes.
-    door: mpsc::Sender<Entrance>,
+    pub(crate) door: mpsc::Sender<Entrance>,
 }
 
 /// A phone that was let in.
@@ -36,47 +28,22 @@ pub(crate) struct Entrance {
     pub(crate) hello: Box<Hello>,
     /// What will open the call for its next connection; none if it can't be taken up again.
     pub(crate) secret: Option<String>,
+    /// Whether it came to another process, which is to go on with the call when there is a good moment for that.
+    pub(crate) is_elsewhere: bool,
 }
 
 impl Calls {
     /// A call begins; its phones come out here.
-    pub(crate) fn begin(&self, id: &str) -> mpsc::Receiver<Entrance> {
+    pub(crate) fn begin(&self, id: &str, entry: Arc<Entry>) -> mpsc::Receiver<Entrance> {
         let (door, phones) = mpsc::channel(MOST_WAITING);
-        self.places().insert(id.to_owned(), Place { locks: Vec::new(), door });
+        self.places().insert(id.to_owned(), Place { entry, door });
         phones
     }
 
-    /// A new secret for a call; none if there is no such call.
-    pub(crate) fn secret(&self, id: &str) -> Option<String> {
-        let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        let secret = URL_SAFE_NO_PAD.encode(bytes);
-        let mut places = self.places();
-        let locks = &mut places.get_mut(id)?.locks;
-        locks.push(hash(&secret));
-        if locks.len() > MOST_LOCKS {
-            // The oldest was used last: it must outlive those that may never have arrived.
-            locks.remove(1);
-        }
-        Some(secret)
-    }
-
-    /// The phone has this secret of a call: older ones open nothing any more.
-    pub(crate) fn kept(&self, id: &str, secret: &str) {
-        let lock = hash(secret);
-        let mut places = self.places();
-        let Some(locks) = places.get_mut(id).map(|place| &mut place.locks) else { return };
-        let at = locks.iter().position(|other| *other == lock).unwrap_or(0);
-        locks.drain(..at);
-    }
-
-    /// Where a phone goes that wants to take a call up again; none if it has no such call, or not its secret.
-    pub(crate) fn find(&self, resume: &Resume) -> Option<mpsc::Sender<Entrance>> {
-        let key = hash(&resume.secret);
-        let places = self.places();
-        let place = places.get(&resume.call)?;
-        let fits = place.locks.iter().fold(false, |fits, lock| fits | bool::from(lock.ct_eq(&key)));
-        fits.then(|| place.door.clone())
+    /// Where a phone goes that wants to take a call up again; none if there is no such call here, or not by this secret.
+    pub(crate) fn find(&self, resume: &Resume) -> Option<Place> {
+        let place = self.places().get(&resume.call).cloned();
+        place.filter(|place| place.entry.opens(&resume.secret))
     }
 
     /// A call is over.
@@ -89,53 +56,31 @@ impl Calls {
     }
 }
 
-fn hash(secret: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
-    hash
-}
-
 /// Phones that come at the same moment; one more is told that there is no such call, and tries again.
 const MOST_WAITING: usize = 4;
-/// The secret that was used last, and those of connections that may have died before they heard of theirs.
-const MOST_LOCKS: usize = 8;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 mod tests {
     use super::*;
-
-    fn opens(calls: &Calls, call: &str, secret: &str) -> bool {
-        calls.find(&Resume { call: call.into(), secret: secret.into(), next: 0 }).is_some()
-    }
+    use crate::store::Record;
+    use crate::store::memory::Memory;
+    use core::time::Duration;
 
     #[test]
-    fn each_secret_opens_its_own_call_until_the_next_has_arrived() {
+    fn a_secret_opens_its_own_call_while_there_is_one() {
         let calls = Calls::default();
-        let _phones = (calls.begin("a"), calls.begin("b"));
-        let (first, other) = (calls.secret("a").unwrap(), calls.secret("b").unwrap());
-        assert!(first.len() >= 43 && first != other);
-        assert!(opens(&calls, "a", &first) && !opens(&calls, "a", &other) && !opens(&calls, "c", &first));
-        let second = calls.secret("a").unwrap();
-        assert!(opens(&calls, "a", &first) && opens(&calls, "a", &second));
-        calls.kept("a", &first);
-        assert!(opens(&calls, "a", &first) && opens(&calls, "a", &second));
-        calls.kept("a", &second);
-        assert!(!opens(&calls, "a", &first) && opens(&calls, "a", &second));
+        let store = Arc::new(Memory::new(Duration::from_secs(60)));
+        let entry = |call: &str| Entry::new(call.into(), store.clone(), Record::default()).0;
+        let entries = [entry("a"), entry("b")];
+        let _phones = (calls.begin("a", Arc::clone(&entries[0])), calls.begin("b", Arc::clone(&entries[1])));
+        let [first, other] = entries.map(|entry| entry.new_secret().unwrap());
+        let opens = |call: &str, secret: &str| {
+            calls.find(&Resume { call: call.into(), secret: secret.into(), next: 0 }).is_some()
+        };
+        assert!(opens("a", &first) && opens("b", &other));
+        assert!(!opens("a", &other) && !opens("b", &first) && !opens("c", &first));
         calls.end("a");
-        assert!(!opens(&calls, "a", &second));
-        assert_eq!(calls.secret("a"), None);
-    }
-
-    #[test]
-    fn the_secret_that_was_used_outlives_many_that_never_arrived() {
-        let calls = Calls::default();
-        let _phones = calls.begin("a");
-        let used = calls.secret("a").unwrap();
-        for _ in 0..100 {
-            calls.secret("a").unwrap();
-        }
-        assert!(opens(&calls, "a", &used));
-        assert_eq!(calls.places()["a"].locks.len(), MOST_LOCKS);
+        assert!(!opens("a", &first));
     }
 }

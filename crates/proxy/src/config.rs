@@ -22,6 +22,17 @@ pub struct Config {
     pub limits: Limits,
     /// Who may call.
     pub admission: Admitted,
+    /// How several proxies find each other.
+    pub cluster: Cluster,
+}
+
+/// How several proxies that share their calls in Redis find each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Where to listen for the other proxies.
+    pub listen: SocketAddr,
+    /// Where they reach this one; none: where it listens.
+    pub address: Option<String>,
 }
 
 /// What the service is asked for when a call begins.
@@ -91,6 +102,8 @@ pub struct Limits {
     pub grace: Duration,
     /// How long a turn of the person's may stand still before it is closed.
     pub hold: Duration,
+    /// How long calls may take to move to another proxy when this one is told to go down.
+    pub drain: Duration,
 }
 
 /// Who may call.
@@ -137,6 +150,7 @@ impl Config {
             gemini: Gemini::take(document, root),
             limits: Limits::take(document, root),
             admission: Admitted::take(document, root),
+            cluster: Cluster::take(document, root),
         }
     }
 }
@@ -150,6 +164,7 @@ impl Default for Config {
             gemini: Gemini::default(),
             limits: Limits::default(),
             admission: Admitted::default(),
+            cluster: Cluster::default(),
         }
     }
 }
@@ -265,6 +280,7 @@ impl Limits {
         let kept = time("kept_ms", 1_000..=600_000, default.kept);
         let grace = time("grace_ms", 0..=600_000, default.grace);
         let hold = time("hold_ms", 500..=60_000, default.hold);
+        let drain = time("drain_ms", 0..=600_000, default.drain);
         let limits = Self {
             calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
             max_frame_bytes: document
@@ -278,6 +294,7 @@ impl Limits {
             kept,
             grace,
             hold,
+            drain,
         };
         document.finish(table);
         limits
@@ -297,6 +314,7 @@ impl Default for Limits {
             kept: Duration::from_secs(360),
             grace: Duration::from_secs(45),
             hold: Duration::from_secs(5),
+            drain: Duration::from_secs(20),
         }
     }
 }
@@ -308,6 +326,35 @@ impl Admitted {
         document.finish(table);
         Self { origins }
     }
+}
+
+impl Cluster {
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let default = Self::default();
+        let table = &mut document.section(root, "cluster");
+        let listen = document.take(table, "listen", |value| {
+            let address = value.as_str().and_then(|text| text.parse().ok());
+            address.ok_or_else(|| "an address and a port, as in \"10.0.0.5:8004\"".to_owned())
+        });
+        let address = document.take(table, "address", address);
+        document.finish(table);
+        Self { listen: listen.unwrap_or(default.listen), address }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), address: None }
+    }
+}
+
+/// A host and a port.
+fn address(value: &toml::de::DeValue<'_>) -> Result<String, String> {
+    let address = words(value).ok().filter(|text| {
+        let port = text.rsplit_once(':').and_then(|(host, port)| Some(port).filter(|_| !host.is_empty()));
+        port.is_some_and(|port| port.parse::<u16>().is_ok()) && !text.contains(['/', '@', ' '])
+    });
+    address.ok_or_else(|| "a host and a port, as in \"proxy-1.internal:8004\"".to_owned())
 }
 
 fn model(value: &toml::de::DeValue<'_>) -> Result<String, String> {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Environment {
     /// Opens Gemini: `GEMINI_API_KEY`.
     pub key: Option<String>,
+    /// Where proxies share their calls: `REDIS_URL`.
+    pub redis_url: Option<String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
 }
@@ -23,16 +25,18 @@ impl Environment {
     pub fn read(lookup: Lookup<'_>) -> Result<Self, AuthoritiesError> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let authorities = set("SSL_CERT_FILE").map(|file| authorities(Path::new(&file))).transpose()?;
-        Ok(Self { key: set("GEMINI_API_KEY"), authorities: authorities.unwrap_or_default() })
+        let (key, redis_url) = (set("GEMINI_API_KEY"), set("REDIS_URL"));
+        Ok(Self { key, redis_url, authorities: authorities.unwrap_or_default() })
     }
 }
 
-/// Says whether there is a key, never which.
+/// Says whether there are a key and a registry, never which: both hold secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.as_ref().map(|_| "…");
         f.debug_struct("Environment")
             .field("key", &key)
+            .field("redis_url", &self.redis_url.as_ref().map(|_| "…"))
             .field("authorities", &self.authorities.len())
             .finish()
     }

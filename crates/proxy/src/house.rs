@@ -4,13 +4,14 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::link::Address;
+use crate::store::Store;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use vivavoce_gemini::Setup;
-use vivavoce_session::RelayConfig;
+use vivavoce_session::{Earlier, RelayConfig};
 use vivavoce_wire::message::Upstream;
 
 /// Settings and counters that every call looks at.
@@ -25,13 +26,23 @@ pub(crate) struct House {
     pub(crate) rooms: Arc<Semaphore>,
     pub(crate) hall: Arc<Semaphore>,
     pub(crate) calls: Calls,
+    /// What outlives this process.
+    pub(crate) store: Arc<dyn Store>,
+    /// Where other proxies reach this one.
+    pub(crate) node: String,
     /// Turns true when the process goes down; each call holds a receiver until its end.
     pub(crate) shutdown: watch::Sender<bool>,
     setup: Setup,
 }
 
 impl House {
-    pub(crate) fn new(config: Config, service: Address, upstream: Upstream) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        service: Address,
+        upstream: Upstream,
+        store: Arc<dyn Store>,
+        node: String,
+    ) -> Self {
         Self {
             admission: Admission::new(&config.admission),
             service,
@@ -39,18 +50,28 @@ impl House {
             rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
             hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
             calls: Calls::default(),
+            store,
+            node,
             shutdown: watch::Sender::new(false),
             setup: crate::setup::setup(&config.gemini),
             config,
         }
     }
 
-    /// What the relay of a call named `call` must know.
-    pub(crate) fn relay_config(&self, call: String) -> RelayConfig {
+    /// What the relay of a call named `call` must know; where it goes on with an earlier conversation, that was led with
+    /// `model`.
+    pub(crate) fn relay_config(
+        &self,
+        call: String,
+        earlier: Option<Earlier>,
+        model: Option<String>,
+    ) -> RelayConfig {
         let (gemini, limits) = (&self.config.gemini, &self.config.limits);
+        let mut setup = self.setup.clone();
+        setup.model = model.unwrap_or(setup.model);
         RelayConfig {
             call,
-            setup: self.setup.clone(),
+            setup,
             upstream: self.upstream,
             silence_duration: Duration::from_millis(gemini.silence_duration_ms.into()),
             greeting: gemini.greeting.clone(),
@@ -63,6 +84,7 @@ impl House {
             most_kept: limits.kept,
             grace: limits.grace,
             hold: limits.hold,
+            earlier,
         }
     }
 }

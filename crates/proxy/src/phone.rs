@@ -91,6 +91,11 @@ impl Phone {
     /// Sends a message, which may bear a number.
     pub(crate) fn send(&self, message: &FromProxy, sequence: Option<u32>) {
         let text = sequence.map_or_else(|| message.encode(), |sequence| message.encode_numbered(sequence));
+        self.send_text(text);
+    }
+
+    /// Sends an encoded message.
+    pub(crate) fn send_text(&self, text: String) {
         self.outbox.push(Frame::Text(text));
     }
 

@@ -83,7 +83,7 @@ fn caller(request: &Request<Body>) -> Caller {
 }
 
 /// An error over HTTP, the same object as on the socket.
-fn refuse(status: StatusCode, trouble: &Trouble) -> Response {
+pub(crate) fn refuse(status: StatusCode, trouble: &Trouble) -> Response {
     json(status, &serde_json::json!({ "error": trouble }))
 }
 

@@ -5,7 +5,11 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::link::Address;
+use crate::node;
 use crate::routes::{self, Peer};
+use crate::store::memory::Memory;
+use crate::store::shared::Shared;
+use crate::store::{Away, Store};
 use crate::upstream::{Target, TargetError};
 use axum::http::HeaderName;
 use core::fmt;
@@ -27,6 +31,8 @@ use vivavoce_wire::message::Upstream;
 pub struct Server {
     listener: TcpListener,
     router: axum::Router,
+    /// Where other proxies pass phones on, if there are any.
+    nodes: Option<TcpListener>,
     house: Arc<House>,
     is_built_in: bool,
 }
@@ -65,13 +71,17 @@ impl Server {
         let page = config.page.clone().or_else(built_page);
         let headers =
             target.key.map(|key| (HeaderName::from_static("x-goog-api-key"), key)).into_iter().collect();
-        let house = Arc::new(House::new(
-            config,
-            Address::new(uri.to_string(), headers, &environment.authorities),
-            target.kind,
-        ));
+        let store = store(&config, environment)?;
+        let nodes = if store.is_shared() { Some(bind(config.cluster.listen).await?) } else { None };
+        let node = match (&config.cluster.address, &nodes) {
+            (Some(address), _) => address.clone(),
+            (None, Some(nodes)) => nodes.local_addr().map_err(StartError::Node)?.to_string(),
+            (None, None) => String::new(),
+        };
+        let service = Address::new(uri.to_string(), headers, &environment.authorities);
+        let house = Arc::new(House::new(config, service, target.kind, store, node));
         let router = routes::router(&house, page.as_deref());
-        Ok(Self { listener, router, house, is_built_in })
+        Ok(Self { listener, router, nodes, house, is_built_in })
     }
 
     /// Where it listens.
@@ -107,38 +117,58 @@ impl Server {
         &self.house.config.gemini.model
     }
 
-    /// Serves until `stop`, then says goodbye to every call and ends when they have ended.
+    /// Serves until `stop`, then takes no more, lets every call move to another proxy or says goodbye to it, and ends when
+    /// they have ended.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        tokio::pin!(stop);
-        let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let free = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, self.listener.accept().await)
-            };
-            let (permit, accepted) = tokio::select! {
-                taken = free => taken,
-                () = &mut stop => break,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let connection = connection(stream, peer, self.router.clone(), Arc::clone(&self.house));
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    // Out of file descriptors, mostly: those who hang up give some back.
-                    tracing::warn!(%error, "could not take a connection");
-                    sleep(Duration::from_millis(100)).await;
-                }
+        let between_proxies = self
+            .nodes
+            .map(|nodes| tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house))));
+        tokio::select! {
+            () = accept(self.listener, self.router, Arc::clone(&self.house)) => {}
+            () = stop => {}
+        }
+        self.house.shutdown.send_replace(true);
+        let drain =
+            if self.house.store.is_shared() { self.house.config.limits.drain } else { Duration::ZERO };
+        let _ = timeout(drain + GOODBYE, self.house.shutdown.closed()).await;
+        // Until then calls are reached from other proxies.
+        if let Some(between_proxies) = between_proxies {
+            between_proxies.abort();
+        }
+    }
+}
+
+/// Takes connections, for as long as anybody wants that.
+async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>) {
+    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let permit = Arc::clone(&connections).acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, router.clone(), Arc::clone(&house));
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: those who hang up give some back.
+                tracing::warn!(%error, "could not take a connection");
+                sleep(Duration::from_millis(100)).await;
             }
         }
-        drop(self.listener);
-        self.house.shutdown.send_replace(true);
-        let _ = timeout(GOODBYE, self.house.shutdown.closed()).await;
     }
+}
+
+/// What outlives a call's process, or at least its connections.
+fn store(config: &Config, environment: &Environment) -> Result<Arc<dyn Store>, StartError> {
+    let keep = config.limits.grace + UNOWNED;
+    Ok(match &environment.redis_url {
+        Some(url) => {
+            Arc::new(Shared::open(url, keep).map_err(|Away(problem)| StartError::Registry { problem })?)
+        }
+        None => Arc::new(Memory::new(keep)),
+    })
 }
 
 /// Answers the requests of one connection, and ends it when the process goes down.
@@ -205,6 +235,13 @@ pub enum StartError {
     Upstream(TargetError),
     /// The simulator does not start.
     Simulator(io::Error),
+    /// `REDIS_URL` is no address.
+    Registry {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It is not known where other proxies would reach this one.
+    Node(io::Error),
     /// The port is not to be had.
     Port {
         /// Which.
@@ -229,6 +266,12 @@ impl fmt::Display for StartError {
         match self {
             Self::Upstream(error) => error.fmt(f),
             Self::Simulator(error) => write!(f, "the built-in simulator does not start: {error}"),
+            Self::Registry { problem } => write!(
+                f,
+                "REDIS_URL is no address of a Redis or Valkey, as in redis://:password@host:6379 (rediss:// for \
+                 TLS): {problem}"
+            ),
+            Self::Node(error) => write!(f, "no address for other proxies: {error}"),
             Self::Port { listen, error } if error.kind() == io::ErrorKind::AddrInUse => write!(
                 f,
                 "port {} on {} is taken: stop the program that has it, or choose another port (0 takes any that \
@@ -265,6 +308,9 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(5);
 /// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
 #[cfg(target_os = "linux")]
 const NOTSENT_BYTES: u32 = 16 * 1024;
+
+/// A call that nobody has is remembered for as long as its phone is waited for, and so much more.
+const UNOWNED: Duration = Duration::from_secs(60);
 
 /// How long calls may take to end when the process goes down.
 const GOODBYE: Duration = Duration::from_secs(5);

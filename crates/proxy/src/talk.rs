@@ -143,6 +143,7 @@ impl Talk {
             client: Some(concat!("vivavoce talk ", env!("CARGO_PKG_VERSION")).to_owned()),
             uplink_rate_hz: rate_hz,
             greeting: false,
+            continues: false,
             mode: self.mode,
             kept_audio: KEPT_AUDIO,
             barge_in: vivavoce_session::client::BargeIn::default(),

@@ -370,6 +370,7 @@ impl Client {
             greeting: self.config.greeting && self.call.is_none(),
             mode: self.talk.mode(),
             resumable: true,
+            continues: self.config.continues && self.call.is_none(),
             resume,
         }
     }
@@ -613,7 +614,9 @@ impl Client {
     fn lost(&mut self, now: Moment) {
         self.outgoing.close();
         let code = self.trouble.as_ref().map(|trouble| trouble.code);
-        if !matches!(code, None | Some(Code::TooSlow | Code::GoingAway)) || self.secret.is_none() {
+        if !matches!(code, None | Some(Code::TooSlow | Code::GoingAway | Code::Unavailable))
+            || self.secret.is_none()
+        {
             self.part_from_the_call();
             if self.line.is_open() && self.talk.lose() {
                 self.outgoing.push(Said::Mark(true));

@@ -90,6 +90,9 @@ pub struct Hello {
     /// Whether the call is to outlive this connection for a while, and be taken up again by another.
     #[serde(default, skip_serializing_if = "is_no")]
     pub resumable: bool,
+    /// Whether a new call goes on with the user's last conversation, if that was not too long ago.
+    #[serde(default, rename = "continue", skip_serializing_if = "is_no")]
+    pub continues: bool,
     /// The call that is taken up again; a new one begins without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,

@@ -75,6 +75,7 @@ fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
         greeting: fields.present("greeting").is_none() || fields.flag("greeting")?,
         mode,
         resumable: fields.flag_or_no("resumable")?,
+        continues: fields.flag_or_no("continue")?,
         resume: fields.present("resume").map(resume).transpose()?,
     })
 }

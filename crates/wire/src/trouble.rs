@@ -74,6 +74,8 @@ pub enum Code {
     ServiceQuota,
     /// The service ended the conversation or failed.
     ServiceFailed,
+    /// The proxy can't take calls at the moment.
+    Unavailable,
     /// The proxy is going down.
     GoingAway,
     /// A bug of ours.
@@ -85,7 +87,7 @@ pub enum Code {
 
 impl Code {
     /// Every kind that there is.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadMessage,
         Self::BadSubprotocol,
         Self::TooLarge,
@@ -102,6 +104,7 @@ impl Code {
         Self::ServiceSetup,
         Self::ServiceQuota,
         Self::ServiceFailed,
+        Self::Unavailable,
         Self::GoingAway,
         Self::Internal,
         Self::Unknown,
@@ -126,6 +129,7 @@ impl Code {
             Self::ServiceSetup => "service_setup",
             Self::ServiceQuota => "service_quota",
             Self::ServiceFailed => "service_failed",
+            Self::Unavailable => "unavailable",
             Self::GoingAway => "going_away",
             Self::Internal => "internal",
             Self::Unknown => "unknown",
@@ -151,6 +155,7 @@ impl Code {
             | Self::ServiceSetup
             | Self::ServiceQuota
             | Self::ServiceFailed => 4502,
+            Self::Unavailable => 4503,
             Self::GoingAway => 1001,
             Self::Internal | Self::Unknown => 1011,
         }
@@ -162,6 +167,7 @@ impl Code {
             Self::ServiceUnreachable
             | Self::ServiceFailed
             | Self::TooSlow
+            | Self::Unavailable
             | Self::GoingAway
             | Self::Internal
             | Self::Unknown => true,

@@ -49,6 +49,9 @@ fn hello(hello: &Hello) -> String {
     if hello.resumable {
         object.flag("resumable", true);
     }
+    if hello.continues {
+        object.flag("continue", true);
+    }
     if let Some(resume) = &hello.resume {
         let mut call = Writer::default();
         call.text("call", &resume.call);

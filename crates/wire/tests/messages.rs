@@ -28,14 +28,15 @@ fn hellos() -> impl Strategy<Value = Hello> {
     let modes = prop::sample::select(&[Mode::Open, Mode::PushToTalk, Mode::HalfDuplex]);
     let resume = (".*", ".*", any::<u32>()).prop_map(|(call, secret, next)| Resume { call, secret, next });
     let texts = (prop::option::of(".*"), prop::option::of(".*"));
-    (any::<u32>(), texts, any::<bool>(), modes, any::<bool>(), prop::option::of(resume)).prop_map(
-        |(rate_hz, (ticket, client), greeting, mode, resumable, resume)| Hello {
+    (any::<u32>(), texts, modes, any::<[bool; 3]>(), prop::option::of(resume)).prop_map(
+        |(rate_hz, (ticket, client), mode, [greeting, resumable, continues], resume)| Hello {
             audio: Uplink { rate_hz, codec: CodecName::Pcm },
             ticket,
             client,
             greeting,
             mode,
             resumable,
+            continues,
             resume,
         },
     )
@@ -360,8 +361,16 @@ fn a_mode_is_said_only_where_it_is_not_the_usual_one() {
         assert_eq!(serde_json::to_value(mode).unwrap(), json!(mode.name()));
         assert_eq!(Mode::named(mode.name()), Some(mode));
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
-        let hello =
-            Hello { audio, ticket: None, client: None, greeting: true, mode, resumable: false, resume: None };
+        let hello = Hello {
+            audio,
+            ticket: None,
+            client: None,
+            greeting: true,
+            mode,
+            resumable: false,
+            continues: false,
+            resume: None,
+        };
         let said: Value = serde_json::from_str(&FromClient::Hello(hello).encode()).unwrap();
         assert_eq!(said.get("mode"), (mode != Mode::Open).then(|| json!(mode.name())).as_ref());
     }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each story uses a part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
+pub(crate) mod redis;
+
 use core::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
@@ -86,9 +88,18 @@ impl Phone {
         Self::connect(proxy, &[("sec-websocket-protocol", SUBPROTOCOL)]).await
     }
 
+    /// The same with a proxy that may be in another process.
+    pub(crate) async fn call_at(address: SocketAddr) -> Self {
+        Self::connect_to(&format!("ws://{address}/ws"), &[("sec-websocket-protocol", SUBPROTOCOL)]).await
+    }
+
     /// Connects with these headers.
     pub(crate) async fn connect(proxy: &Proxy, headers: &[(&'static str, &str)]) -> Self {
-        let mut request = proxy.url().into_client_request().unwrap();
+        Self::connect_to(&proxy.url(), headers).await
+    }
+
+    async fn connect_to(url: &str, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = url.into_client_request().unwrap();
         for &(name, value) in headers {
             request
                 .headers_mut()

@@ -21,6 +21,8 @@ pub struct ClientConfig {
     pub uplink_rate_hz: u32,
     /// Whether the model may be nudged to speak first.
     pub greeting: bool,
+    /// Whether a new call goes on with the person's last conversation.
+    pub continues: bool,
     /// How the two sides share the line.
     pub mode: Mode,
     /// How much microphone audio is kept while there is nobody to send it to, and for one who has to be sent it again;

@@ -111,6 +111,7 @@ impl Listener {
             client: None,
             uplink_rate_hz: 16_000,
             greeting: false,
+            continues: false,
             kept_audio: Duration::from_secs(1),
             mode: Default::default(),
             barge_in: vivavoce_session::client::BargeIn::default(),

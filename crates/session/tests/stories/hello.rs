@@ -119,6 +119,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
         client: None,
         uplink_rate_hz: 16_000,
         greeting: false,
+        continues: false,
         mode: vivavoce_wire::message::Mode::Open,
         kept_audio: Duration::from_secs(1),
         barge_in: vivavoce_session::client::BargeIn::default(),

@@ -151,6 +151,7 @@ fn client(mode: Mode) -> Client {
         client: None,
         uplink_rate_hz: 16_000,
         greeting: true,
+        continues: true,
         mode,
         kept_audio: Duration::from_millis(200),
         barge_in: vivavoce_session::client::BargeIn::default(),
@@ -276,6 +277,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
             greeting: true,
             mode: Mode::Open,
             resumable: false,
+            continues: false,
             resume: None,
         })
     };

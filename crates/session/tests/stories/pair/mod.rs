@@ -110,6 +110,7 @@ impl Pair {
             client: Some("pair".into()),
             uplink_rate_hz: 16_000,
             greeting: true,
+            continues: false,
             mode,
             kept_audio: Duration::from_secs(10),
             barge_in: vivavoce_session::client::BargeIn::default(),

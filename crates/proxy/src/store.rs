@@ -1,0 +1,223 @@
+//! The registry of calls that outlives a process: where each call stands, which proxy has it, and by what the service
+//! takes its conversation up again.
+//!
+//! Who has a call holds a lease on it, and says so again in every [`RENEW_EVERY`]; each taking raises its generation, and
+//! nothing is written under an old one. A single proxy keeps the registry in its own [`memory`], several share one in
+//! [Redis or Valkey](shared). Of secrets and users there are only hashes.
+
+pub(crate) mod memory;
+pub(crate) mod shared;
+
+use core::fmt;
+use core::pin::Pin;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// What proxies know of their calls, and of the conversations that users had.
+pub(crate) trait Store: fmt::Debug + Send + Sync {
+    /// Whether other processes see it.
+    fn is_shared(&self) -> bool;
+
+    /// Writes a call down, unless another has it, and holds it for one more [`LEASE`] or lets go of it.
+    fn keep<'a>(&'a self, call: &'a str, record: &'a Record, hold: Hold) -> Answer<'a, Kept>;
+
+    /// What is written of a call.
+    fn find<'a>(&'a self, call: &'a str) -> Answer<'a, Option<Found>>;
+
+    /// Takes a call that nobody has and that is still of this generation; it is of the next one then. False if somebody
+    /// was faster.
+    fn take<'a>(&'a self, call: &'a str, generation: u64, owner: &'a str) -> Answer<'a, bool>;
+
+    /// Forgets a call that is over, unless another has it.
+    fn end<'a>(&'a self, call: &'a str, generation: u64) -> Answer<'a, ()>;
+
+    /// A user begins this call: where their conversation stood until now, if that is not too long ago. From here on it
+    /// is this call's.
+    fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>>;
+
+    /// Where a user's conversation stands, if it is still this call's.
+    fn remember<'a>(&'a self, user: &'a str, call: &'a str, checkpoint: &'a Checkpoint) -> Answer<'a, ()>;
+}
+
+/// An answer of the registry that takes its time.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Away>> + Send + 'a>>;
+
+/// The registry can't be reached, or does not answer as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Away(pub(crate) String);
+
+/// What must be known to lead a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Where other proxies reach the one that has it, or had it last.
+    pub(crate) owner: String,
+    /// Raised whenever another takes it.
+    pub(crate) generation: u64,
+    /// Hashes of the secrets that open it, the newest last.
+    pub(crate) locks: Vec<String>,
+    /// A hash of the user's name.
+    pub(crate) user: String,
+    /// Where its conversation can be taken up again.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// The model's newest turn, some moments ago.
+    pub(crate) turn: u32,
+}
+
+/// Where a conversation can be taken up again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    /// By which the service does.
+    pub(crate) handle: String,
+    /// The model that it was led with; no other takes the handle.
+    pub(crate) model: String,
+    /// The phone's words below this number are safe.
+    pub(crate) next: u32,
+}
+
+/// What is written of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    /// Whether its owner lives, as far as the lease goes.
+    pub(crate) is_held: bool,
+}
+
+/// What a writer wants to be of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Its owner, for one more lease.
+    Lease,
+    /// No more: another may take it.
+    LetGo,
+}
+
+/// Whether something could be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Kept,
+    /// Another has the call.
+    Lost,
+}
+
+impl fmt::Debug for Checkpoint {
+    /// Without the handle, which opens the conversation to whoever has the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("model", &self.model)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Away {}
+
+/// How long a call stays with a proxy that says nothing more.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+
+/// Two of these may be late until a lease is over.
+pub(crate) const RENEW_EVERY: Duration = Duration::from_millis(600);
+
+/// How long the service takes a handle: its documentation says two hours after the session's end.
+pub(crate) const HANDLES_LAST: Duration = Duration::from_secs(2 * 60 * 60);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+mod tests {
+    //! What holds of every registry, held to both.
+
+    use super::*;
+    use memory::Memory;
+    use shared::Shared;
+    use shared::redis_server::Redis;
+    use std::sync::Arc;
+    use tokio::time::{Instant, sleep};
+
+    /// A registry of its own kind for each story; Redis, where the machine has one, on a port of its own.
+    async fn registries() -> Vec<(Arc<dyn Store>, Option<Redis>)> {
+        let redis = Redis::start().await;
+        let shared = Shared::open(&redis.url(), KEEP).unwrap();
+        vec![(Arc::new(Memory::new(KEEP)), None), (Arc::new(shared), Some(redis))]
+    }
+
+    const KEEP: Duration = Duration::from_secs(3);
+
+    fn record(owner: &str, generation: u64) -> Record {
+        let checkpoint = Checkpoint { handle: format!("handle of {owner}"), model: "m".into(), next: 7 };
+        Record {
+            owner: owner.into(),
+            generation,
+            locks: vec!["lock".into()],
+            user: "u".into(),
+            checkpoint: Some(checkpoint),
+            turn: 3,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_its_owner_s_until_the_lease_is_over_and_then_the_first_taker_s() {
+        for (store, _redis) in registries().await {
+            let first = record("one:1", 1);
+            assert_eq!(store.find("c").await, Ok(None));
+            assert_eq!(store.keep("c", &first, Hold::Lease).await, Ok(Kept::Kept));
+            assert_eq!(store.find("c").await, Ok(Some(Found { record: first.clone(), is_held: true })));
+            assert_eq!(store.take("c", 1, "two:2").await, Ok(false), "it is held");
+            let began = Instant::now();
+            while store.find("c").await.unwrap().unwrap().is_held {
+                assert!(began.elapsed() < LEASE * 2);
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert!(began.elapsed() > LEASE / 2);
+            assert_eq!(store.take("c", 0, "two:2").await, Ok(false), "it is of another generation");
+            let (two, three) = tokio::join!(store.take("c", 1, "two:2"), store.take("c", 1, "three:3"));
+            assert!(two.unwrap() != three.unwrap(), "one of them");
+            assert_eq!(store.keep("c", &first, Hold::Lease).await, Ok(Kept::Lost), "the first is too late");
+            assert_eq!(store.end("c", 1).await, Ok(()));
+            let second = record("two:2", 2);
+            assert_eq!(store.keep("c", &second, Hold::Lease).await, Ok(Kept::Kept));
+            assert_eq!(store.find("c").await, Ok(Some(Found { record: second, is_held: true })));
+            assert_eq!(store.end("c", 2).await, Ok(()));
+            assert_eq!(store.find("c").await, Ok(None));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_let_go_is_to_be_had_at_once_and_not_for_ever() {
+        for (store, _redis) in registries().await {
+            assert_eq!(store.keep("c", &record("one:1", 1), Hold::LetGo).await, Ok(Kept::Kept));
+            assert!(!store.find("c").await.unwrap().unwrap().is_held);
+            assert_eq!(store.take("c", 1, "two:2").await, Ok(true));
+            assert!(store.find("c").await.unwrap().unwrap().is_held);
+            let began = Instant::now();
+            while store.find("c").await.unwrap().is_some() {
+                assert!(began.elapsed() < KEEP * 2);
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conversation_is_the_last_call_s() {
+        for (store, _redis) in registries().await {
+            let checkpoint = |handle: &str| Checkpoint { handle: handle.into(), model: "m".into(), next: 0 };
+            assert_eq!(store.begin("u", "a").await, Ok(None));
+            store.remember("u", "a", &checkpoint("1")).await.unwrap();
+            store.remember("u", "a", &checkpoint("2")).await.unwrap();
+            store.remember("u", "another", &checkpoint("3")).await.unwrap();
+            store.remember("v", "a", &checkpoint("4")).await.unwrap();
+            assert_eq!(store.begin("v", "b").await, Ok(None), "it is another user's");
+            assert_eq!(store.begin("u", "b").await, Ok(Some(checkpoint("2"))));
+            store.remember("u", "a", &checkpoint("5")).await.unwrap();
+            assert_eq!(
+                store.begin("u", "c").await,
+                Ok(None),
+                "the old call has no say, the new one said nothing"
+            );
+        }
+    }
+}

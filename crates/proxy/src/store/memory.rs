@@ -1,0 +1,133 @@
+//! The registry of a proxy that is alone: it ends with the process.
+
+use super::{Answer, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, Record, Store};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+
+/// A registry in this process's memory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// How long a call is remembered that nobody has.
+    keep: Duration,
+    shelves: Mutex<Shelves>,
+}
+
+#[derive(Debug, Default)]
+struct Shelves {
+    calls: HashMap<String, Entry>,
+    conversations: HashMap<String, Conversation>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Record,
+    held_until: Instant,
+    kept_until: Instant,
+}
+
+#[derive(Debug)]
+struct Conversation {
+    call: String,
+    checkpoint: Option<Checkpoint>,
+    until: Instant,
+}
+
+impl Memory {
+    /// One that remembers calls which nobody has for so long.
+    pub(crate) fn new(keep: Duration) -> Self {
+        Self { keep, shelves: Mutex::default() }
+    }
+
+    /// What is not too old.
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        shelves.calls.retain(|_, entry| entry.kept_until > now);
+        shelves.conversations.retain(|_, conversation| conversation.until > now);
+        shelves
+    }
+
+    fn write(&self, call: &str, record: &Record, hold: Hold) -> Kept {
+        let now = Instant::now();
+        let mut shelves = self.shelves();
+        if shelves.calls.get(call).is_some_and(|entry| entry.record.generation > record.generation) {
+            return Kept::Lost;
+        }
+        let held_until = if hold == Hold::Lease { now + LEASE } else { now };
+        let entry = Entry { record: record.clone(), held_until, kept_until: now + self.keep };
+        shelves.calls.insert(call.to_owned(), entry);
+        Kept::Kept
+    }
+
+    fn grab(&self, call: &str, generation: u64, owner: &str) -> bool {
+        let now = Instant::now();
+        let mut shelves = self.shelves();
+        let Some(entry) = shelves.calls.get_mut(call) else { return false };
+        if entry.held_until > now || entry.record.generation != generation {
+            return false;
+        }
+        entry.record.generation += 1;
+        owner.clone_into(&mut entry.record.owner);
+        (entry.held_until, entry.kept_until) = (now + LEASE, now + self.keep);
+        true
+    }
+
+    fn open(&self, user: &str, call: &str) -> Option<Checkpoint> {
+        let conversation =
+            Conversation { call: call.to_owned(), checkpoint: None, until: Instant::now() + HANDLES_LAST };
+        self.shelves().conversations.insert(user.to_owned(), conversation)?.checkpoint
+    }
+
+    fn note(&self, user: &str, call: &str, checkpoint: &Checkpoint) {
+        if let Some(conversation) = self.shelves().conversations.get_mut(user).filter(|of| of.call == call) {
+            conversation.checkpoint = Some(checkpoint.clone());
+            conversation.until = Instant::now() + HANDLES_LAST;
+        }
+    }
+}
+
+impl Store for Memory {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn keep<'a>(&'a self, call: &'a str, record: &'a Record, hold: Hold) -> Answer<'a, Kept> {
+        Box::pin(async move { Ok(self.write(call, record, hold)) })
+    }
+
+    fn find<'a>(&'a self, call: &'a str) -> Answer<'a, Option<Found>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let found =
+                |entry: &Entry| Found { record: entry.record.clone(), is_held: entry.held_until > now };
+            Ok(self.shelves().calls.get(call).map(found))
+        })
+    }
+
+    fn take<'a>(&'a self, call: &'a str, generation: u64, owner: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move { Ok(self.grab(call, generation, owner)) })
+    }
+
+    fn end<'a>(&'a self, call: &'a str, generation: u64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut shelves = self.shelves();
+            if shelves.calls.get(call).is_some_and(|entry| entry.record.generation == generation) {
+                shelves.calls.remove(call);
+            }
+            Ok(())
+        })
+    }
+
+    fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>> {
+        Box::pin(async move { Ok(self.open(user, call)) })
+    }
+
+    fn remember<'a>(&'a self, user: &'a str, call: &'a str, checkpoint: &'a Checkpoint) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.note(user, call, checkpoint);
+            Ok(())
+        })
+    }
+}

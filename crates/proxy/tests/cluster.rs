@@ -1,0 +1,281 @@
+//! Several proxies share their calls: each can go on with the calls of all.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
+
+mod stage;
+
+use serde_json::{Value, json};
+use stage::redis::Redis;
+use stage::{Folder, Phone, Proxy, assert_trouble, frame, patiently, simulator};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use vivavoce_proxy::environment::Environment;
+use vivavoce_wire::message::{Ready, TurnState};
+use vivavoce_wire::{Code, FromProxy};
+
+/// Two proxies with one registry and one service.
+struct House {
+    redis: Redis,
+    service: SocketAddr,
+    folder: Folder,
+}
+
+impl House {
+    async fn open(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let script = format!(
+            r#"
+            record = "{}"
+            [[turn]]
+            audio = {{ tone = {{ hz = 330, ms = 300 }} }}
+            [[turn]]
+            audio = {{ tone = {{ hz = 440, ms = 300 }} }}
+            "#,
+            folder.0.display()
+        );
+        Self { redis: Redis::start().await, service: simulator(&script).await, folder }
+    }
+
+    async fn proxy(&self) -> Proxy {
+        let environment = Environment { redis_url: Some(self.redis.url()), ..Environment::default() };
+        let upstream = format!("ws://{}", self.service);
+        Proxy::within(|config| config.upstream_url = Some(upstream), environment).await
+    }
+
+    /// A proxy in a process of its own.
+    async fn process(&self) -> Process {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--upstream", &format!("ws://{}", self.service)])
+            .env("REDIS_URL", self.redis.url())
+            .env_remove("GEMINI_API_KEY")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = patiently(async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it says where it listens");
+                if let Some(address) = line.strip_prefix("listening on http://") {
+                    return address.parse().unwrap();
+                }
+            }
+        })
+        .await;
+        Process { child, address }
+    }
+
+    /// How the service answered the setups of all its connections.
+    fn setups(&self) -> Vec<bool> {
+        let tapes = (1..).map_while(|n| std::fs::read(self.folder.0.join(format!("session-{n}.json"))).ok());
+        let resumed = |tape: Vec<u8>| {
+            let tape: Value = serde_json::from_slice(&tape).unwrap();
+            let events = tape["events"].as_array().unwrap();
+            events.iter().find(|event| event["event"] == "setup_complete").unwrap()["resumed"]
+                .as_bool()
+                .unwrap()
+        };
+        tapes.map(resumed).collect()
+    }
+}
+
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// A phone that says a resumable hello, and what `ready` said.
+async fn begins(address: SocketAddr) -> (Phone, Ready) {
+    says_hello(address, json!({ "resumable": true })).await
+}
+
+/// A phone that takes a call up again.
+async fn takes_up(address: SocketAddr, ready: &Ready, next: u32) -> (Phone, Ready) {
+    says_hello(address, resume(&ready.call, ready.secret.as_deref().unwrap(), next)).await
+}
+
+fn resume(call: &str, secret: &str, next: u32) -> Value {
+    json!({ "resumable": true, "resume": { "call": call, "secret": secret, "next": next } })
+}
+
+async fn says_hello(address: SocketAddr, more: Value) -> (Phone, Ready) {
+    let mut phone = greets(address, more).await;
+    let ready = phone
+        .wait(|message| match message {
+            FromProxy::Ready(ready) => Some(ready),
+            _ => None,
+        })
+        .await;
+    phone.say(r#"{"type":"received","next":0}"#).await;
+    (phone, ready)
+}
+
+async fn greets(address: SocketAddr, mut more: Value) -> Phone {
+    let mut phone = Phone::call_at(address).await;
+    more["type"] = "hello".into();
+    more["audio"] = json!({ "rate_hz": 16_000 });
+    phone.say(&more.to_string()).await;
+    phone
+}
+
+/// Says something for a second, silence after it; then waits for the end of the answer.
+async fn converses(phone: &mut Phone, first: u32) -> u32 {
+    let buzz = |at: u32| if at < 16_000 { ((at % 114) as i16 - 57) * 150 } else { 0 };
+    for (index, start) in (0..32_000_u32).step_by(320).enumerate() {
+        let pcm = (start..start + 320).flat_map(|at| buzz(at).to_le_bytes()).collect();
+        phone.send(numbered(first + index as u32, pcm)).await;
+    }
+    wait_complete(phone).await;
+    first + 100
+}
+
+fn numbered(sequence: u32, pcm: Vec<u8>) -> Vec<u8> {
+    let mut frame = vivavoce_wire::AudioFrame::decode(&frame(pcm).into()).unwrap();
+    frame.sequence = sequence;
+    frame.encode().to_vec()
+}
+
+async fn wait_complete(phone: &mut Phone) {
+    let complete =
+        |message| matches!(message, FromProxy::Turn { state: TurnState::Complete, .. }).then_some(());
+    phone.wait(complete).await;
+}
+
+/// Waits until the service's handle is safe; from which word on it is not.
+async fn wait_committed(phone: &mut Phone) -> u32 {
+    let committed = |message| match message {
+        FromProxy::Committed { next } => Some(next),
+        _ => None,
+    };
+    phone.wait(committed).await
+}
+
+#[tokio::test]
+async fn another_proxy_goes_on_with_the_calls_of_one_that_was_killed() {
+    let house = House::open("killed").await;
+    let (mut first, second) = (house.process().await, house.proxy().await);
+    let (mut phone, ready) = begins(first.address).await;
+    converses(&mut phone, 0).await;
+    let safe = wait_committed(&mut phone).await;
+    first.child.kill().await.unwrap();
+    let began = std::time::Instant::now();
+    let (mut phone, again) = takes_up(second.address, &ready, 40).await;
+    println!("a talking call {} ms after the kill", began.elapsed().as_millis());
+    assert_eq!((&again.call, again.next), (&ready.call, Some(safe)));
+    assert!(again.secret.is_some() && again.secret != ready.secret);
+    converses(&mut phone, safe).await;
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+#[tokio::test]
+async fn a_phone_that_comes_to_another_proxy_is_passed_on_until_its_call_has_moved() {
+    let house = House::open("passed-on").await;
+    let (first, second) = (house.proxy().await, house.proxy().await);
+    let (mut phone, ready) = begins(first.address).await;
+    converses(&mut phone, 0).await;
+    wait_committed(&mut phone).await;
+    drop(phone);
+    // Where it still was, it is told to come again; then it is where it came.
+    let mut phone = greets(second.address, resume(&ready.call, ready.secret.as_deref().unwrap(), 40)).await;
+    let again = phone
+        .wait(|message| match message {
+            FromProxy::Ready(ready) => Some(ready),
+            _ => None,
+        })
+        .await;
+    let (trouble, close) = phone.wait_end().await;
+    assert_trouble((trouble, close), Code::GoingAway, "goes on with this call");
+    let (mut phone, moved) = takes_up(second.address, &again, 40).await;
+    assert_eq!(moved.call, ready.call);
+    converses(&mut phone, moved.next.unwrap()).await;
+    first.stop().await;
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+#[tokio::test]
+async fn calls_move_when_their_proxy_is_told_to_go_down() {
+    let house = House::open("drained").await;
+    let (first, second) = (house.proxy().await, house.proxy().await);
+    let (mut phone, ready) = begins(first.address).await;
+    converses(&mut phone, 0).await;
+    let safe = wait_committed(&mut phone).await;
+    let going_down = tokio::spawn(first.stop());
+    assert_trouble(phone.wait_end().await, Code::GoingAway, "goes on with this call");
+    let (mut phone, again) = takes_up(second.address, &ready, 40).await;
+    assert_eq!((&again.call, again.next), (&ready.call, Some(safe)));
+    converses(&mut phone, safe).await;
+    going_down.await.unwrap();
+}
+
+#[tokio::test]
+async fn no_other_secret_opens_a_call_and_no_call_is_opened_that_is_over() {
+    let house = House::open("foreign").await;
+    let (first, second) = (house.proxy().await, house.proxy().await);
+    let (mut phone, ready) = begins(first.address).await;
+    let (mut other, theirs) = begins(first.address).await;
+    let secret = ready.secret.clone().unwrap();
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    for (call, secret) in [
+        (&theirs.call, secret.as_str()),
+        (&theirs.call, ""),
+        (&theirs.call, "x".repeat(2_000).as_str()),
+        (&ready.call, secret.as_str()),
+        (&"no such call".to_owned(), secret.as_str()),
+        (&"}:{*".to_owned(), secret.as_str()),
+    ] {
+        for proxy in [&first, &second] {
+            let mut stranger = greets(proxy.address, resume(call, secret, 0)).await;
+            assert_trouble(stranger.wait_end().await, Code::NoSuchCall, "begin a new one");
+        }
+    }
+    other.say(r#"{"type":"ping","id":7}"#).await;
+    other.wait(|message| matches!(message, FromProxy::Pong { id: 7 }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn running_calls_go_on_without_the_registry_and_new_ones_wait_for_it() {
+    let mut house = House::open("away").await;
+    let (first, second) = (house.proxy().await, house.process().await);
+    let (mut phone, ready) = begins(first.address).await;
+    house.redis.dies();
+    let said = converses(&mut phone, 0).await;
+    for address in [first.address, second.address] {
+        let mut refused = greets(address, json!({})).await;
+        let (trouble, close) = refused.wait_end().await;
+        assert_eq!(trouble.retry_after_ms, Some(2_000));
+        assert_trouble((trouble, close), Code::Unavailable, "try again");
+    }
+    // One that is here can be taken up again all the same.
+    drop(phone);
+    let (mut phone, again) = takes_up(first.address, &ready, 40).await;
+    assert_eq!((&again.call, again.next), (&ready.call, Some(said)));
+    house.redis.is_back().await;
+    // What it lost is written again: the other proxy can go on from there.
+    wait_committed(&mut phone).await;
+    drop(phone);
+    let mut phone = greets(second.address, resume(&again.call, again.secret.as_deref().unwrap(), 40)).await;
+    phone.wait_ready().await;
+    let (mut fresh, _) = begins(second.address).await;
+    converses(&mut fresh, 0).await;
+}
+
+#[tokio::test]
+async fn a_user_goes_on_with_their_last_conversation_or_begins_a_new_one() {
+    let house = House::open("continued").await;
+    let (first, second) = (house.proxy().await, house.proxy().await);
+    let (mut phone, _) = begins(first.address).await;
+    converses(&mut phone, 0).await;
+    wait_committed(&mut phone).await;
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    for (hello, is_resumed) in [(json!({ "continue": true }), true), (json!({}), false)] {
+        let (mut phone, ready) = says_hello(second.address, hello).await;
+        assert_eq!(ready.next, None, "it is a new call");
+        phone.say(r#"{"type":"bye"}"#).await;
+        phone.wait_close().await;
+        assert_eq!(house.setups().last(), Some(&is_resumed));
+    }
+}
