@@ -3,6 +3,7 @@
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
+use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
 use crate::store::Checkpoint;
@@ -41,6 +42,7 @@ pub(crate) struct Call {
     /// A connection to the service that is still saying goodbye.
     former: Option<JoinHandle<()>>,
     uplink: Uplink,
+    counted: Counted,
     began: Instant,
 }
 
@@ -56,6 +58,7 @@ impl Call {
     ) -> Self {
         let relay = Relay::new(config);
         let shutdown = house.shutdown.subscribe();
+        let counted = house.metrics.count();
         Self {
             id,
             house,
@@ -72,6 +75,7 @@ impl Call {
             service: None,
             former: None,
             uplink: Uplink::new(),
+            counted,
             began: Instant::now(),
         }
     }
@@ -83,6 +87,7 @@ impl Call {
             self.relay.handle(input, self.now());
             let wake = self.drain().await;
             self.entry.note_turn(self.relay.newest_turn());
+            self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
             if self.relay.is_over() {
                 break;
             }
@@ -116,6 +121,7 @@ impl Call {
                 }
                 RelayOutput::LetGo => {
                     tracing::info!("another proxy may go on with the call");
+                    self.house.metrics.moved.inc();
                     self.house.calls.end(&self.id);
                     self.entry.let_go().await;
                 }
@@ -126,6 +132,7 @@ impl Call {
                 }
                 RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
                 RelayOutput::Reconnects(why) => {
+                    self.house.metrics.upstream_reconnects.inc();
                     tracing::info!(why, "another connection to the service follows");
                 }
                 RelayOutput::CloseService => self.hang_up(),

@@ -24,6 +24,8 @@ pub struct Config {
     pub admission: Admitted,
     /// How several proxies find each other.
     pub cluster: Cluster,
+    /// Where operators ask for metrics; none: at port 9003 of this machine, if that is free.
+    pub admin: Option<SocketAddr>,
 }
 
 /// How several proxies that share their calls in Redis find each other.
@@ -135,14 +137,14 @@ impl Config {
 
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
-        let listen = document.take(root, "listen", |value| {
-            let address = value.as_str().and_then(|text| text.parse().ok());
-            address.ok_or_else(|| "an address and a port, as in \"127.0.0.1:8003\"".to_owned())
-        });
+        let listen = document.take(root, "listen", socket);
         let page = document.take(root, "page", words).map(PathBuf::from);
         let mut upstream = document.section(root, "upstream");
         let upstream_url = document.take(&mut upstream, "url", words);
         document.finish(&upstream);
+        let mut operators = document.section(root, "admin");
+        let admin = document.take(&mut operators, "listen", socket);
+        document.finish(&operators);
         Self {
             listen: listen.unwrap_or(default.listen),
             page,
@@ -151,6 +153,7 @@ impl Config {
             limits: Limits::take(document, root),
             admission: Admitted::take(document, root),
             cluster: Cluster::take(document, root),
+            admin,
         }
     }
 }
@@ -165,6 +168,7 @@ impl Default for Config {
             limits: Limits::default(),
             admission: Admitted::default(),
             cluster: Cluster::default(),
+            admin: None,
         }
     }
 }
@@ -332,10 +336,7 @@ impl Cluster {
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let table = &mut document.section(root, "cluster");
-        let listen = document.take(table, "listen", |value| {
-            let address = value.as_str().and_then(|text| text.parse().ok());
-            address.ok_or_else(|| "an address and a port, as in \"10.0.0.5:8004\"".to_owned())
-        });
+        let listen = document.take(table, "listen", socket);
         let address = document.take(table, "address", address);
         document.finish(table);
         Self { listen: listen.unwrap_or(default.listen), address }
@@ -346,6 +347,12 @@ impl Default for Cluster {
     fn default() -> Self {
         Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), address: None }
     }
+}
+
+/// Where to listen.
+fn socket(value: &toml::de::DeValue<'_>) -> Result<SocketAddr, String> {
+    let address = value.as_str().and_then(|text| text.parse().ok());
+    address.ok_or_else(|| "an address and a port, as in \"127.0.0.1:8003\"".to_owned())
 }
 
 /// A host and a port.

@@ -97,7 +97,7 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
     let user = hash(&user.0);
     let earlier = match house.store.begin(&user, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
-        Err(away) => return send_away(phone, unavailable(&away)).await,
+        Err(away) => return send_away(phone, unavailable(&house, &away)).await,
     };
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
@@ -134,7 +134,7 @@ async fn find_elsewhere(
     while Instant::now() < until {
         let found = match house.store.find(&resume.call).await {
             Ok(found) => found,
-            Err(away) => return Err((phone, unavailable(&away))),
+            Err(away) => return Err((phone, unavailable(house, &away))),
         };
         let Some(found) = found.filter(|found| opens(&found.record.locks, &resume.secret)) else {
             return Err((phone, no_such_call()));
@@ -144,12 +144,13 @@ async fn find_elsewhere(
             match house.store.take(&resume.call, generation, &house.node).await {
                 Ok(true) => {
                     tracing::info!(call = resume.call, "taking a call over from another proxy");
+                    house.metrics.taken_over.inc();
                     let record =
                         Record { owner: house.node.clone(), generation: generation + 1, ..found.record };
                     return Ok(Some((record, phone)));
                 }
                 Ok(false) => {}
-                Err(away) => return Err((phone, unavailable(&away))),
+                Err(away) => return Err((phone, unavailable(house, &away))),
             }
         } else if found.record.owner != house.node {
             match pass_on(house, &found.record.owner, hello, phone).await {
@@ -172,7 +173,7 @@ async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
-        return send_away(phone, unavailable(&away)).await;
+        return send_away(phone, unavailable(&house, &away)).await;
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
@@ -216,7 +217,8 @@ fn no_such_call() -> Trouble {
 }
 
 /// Running calls need no registry, new ones do.
-fn unavailable(away: &Away) -> Trouble {
+fn unavailable(house: &House, away: &Away) -> Trouble {
+    house.metrics.registry_failures.inc();
     tracing::warn!(%away, "the registry is away: a call was refused");
     let sentence =
         "The proxy can't take calls at the moment, for it can't reach its registry: try again in a moment.";

@@ -4,6 +4,7 @@ use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::link::Address;
+use crate::metrics::Metrics;
 use crate::store::Store;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
@@ -26,6 +27,7 @@ pub(crate) struct House {
     pub(crate) rooms: Arc<Semaphore>,
     pub(crate) hall: Arc<Semaphore>,
     pub(crate) calls: Calls,
+    pub(crate) metrics: Metrics,
     /// What outlives this process.
     pub(crate) store: Arc<dyn Store>,
     /// Where other proxies reach this one.
@@ -50,6 +52,7 @@ impl House {
             rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
             hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
             calls: Calls::default(),
+            metrics: Metrics::new(),
             store,
             node,
             shutdown: watch::Sender::new(false),

@@ -24,6 +24,7 @@ pub mod environment;
 mod greeting;
 mod house;
 mod link;
+mod metrics;
 mod node;
 mod outbox;
 mod page;

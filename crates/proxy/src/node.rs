@@ -46,6 +46,7 @@ pub(crate) async fn pass_on(house: &House, owner: &str, hello: &Hello, phone: Ph
         return Err(phone);
     }
     tracing::info!("passing a phone on to the proxy that has its call");
+    house.metrics.passed_on.inc();
     let hello = FromClient::Hello(hello.clone());
     if link.send(Message::text(hello.encode())).is_err() {
         return Err(phone);

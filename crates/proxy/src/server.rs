@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::link::Address;
+use crate::metrics;
 use crate::node;
 use crate::routes::{self, Peer};
 use crate::store::memory::Memory;
@@ -18,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +34,8 @@ pub struct Server {
     router: axum::Router,
     /// Where other proxies pass phones on, if there are any.
     nodes: Option<TcpListener>,
+    /// Where operators ask, if that is to be had.
+    operators: Option<TcpListener>,
     house: Arc<House>,
     is_built_in: bool,
 }
@@ -78,10 +81,11 @@ impl Server {
             (None, Some(nodes)) => nodes.local_addr().map_err(StartError::Node)?.to_string(),
             (None, None) => String::new(),
         };
+        let operators = operators(config.admin).await?;
         let service = Address::new(uri.to_string(), headers, &environment.authorities);
         let house = Arc::new(House::new(config, service, target.kind, store, node));
         let router = routes::router(&house, page.as_deref());
-        Ok(Self { listener, router, nodes, house, is_built_in })
+        Ok(Self { listener, router, nodes, operators, house, is_built_in })
     }
 
     /// Where it listens.
@@ -90,6 +94,11 @@ impl Server {
     /// As the system has them.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Where operators ask, if there is such a place.
+    pub fn operators(&self) -> Option<SocketAddr> {
+        self.operators.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Who answers.
@@ -123,6 +132,9 @@ impl Server {
         let between_proxies = self
             .nodes
             .map(|nodes| tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house))));
+        let operators = self.operators.map(|operators| {
+            tokio::spawn(accept(operators, metrics::router(&self.house), Arc::clone(&self.house)))
+        });
         tokio::select! {
             () = accept(self.listener, self.router, Arc::clone(&self.house)) => {}
             () = stop => {}
@@ -131,10 +143,8 @@ impl Server {
         let drain =
             if self.house.store.is_shared() { self.house.config.limits.drain } else { Duration::ZERO };
         let _ = timeout(drain + GOODBYE, self.house.shutdown.closed()).await;
-        // Until then calls are reached from other proxies.
-        if let Some(between_proxies) = between_proxies {
-            between_proxies.abort();
-        }
+        // Until then calls are reached from other proxies, and operators see them leave.
+        between_proxies.into_iter().chain(operators).for_each(|task| task.abort());
     }
 }
 
@@ -156,6 +166,18 @@ async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>) 
                 tracing::warn!(%error, "could not take a connection");
                 sleep(Duration::from_millis(100)).await;
             }
+        }
+    }
+}
+
+/// The operators' address; where none was asked for, its being taken by another proxy is no reason not to start.
+async fn operators(listen: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    match (listen, bind(listen.unwrap_or(OPERATORS)).await) {
+        (_, Ok(listener)) => Ok(Some(listener)),
+        (Some(_), Err(error)) => Err(error),
+        (None, Err(error)) => {
+            tracing::warn!("no metrics, unless [admin] listen names another address: {error}");
+            Ok(None)
         }
     }
 }
@@ -308,6 +330,9 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(5);
 /// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
 #[cfg(target_os = "linux")]
 const NOTSENT_BYTES: u32 = 16 * 1024;
+
+/// Where operators look unless told otherwise.
+const OPERATORS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9003);
 
 /// A call that nobody has is remembered for as long as its phone is waited for, and so much more.
 const UNOWNED: Duration = Duration::from_secs(60);

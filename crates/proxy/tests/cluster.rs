@@ -46,8 +46,13 @@ impl House {
 
     /// A proxy in a process of its own.
     async fn process(&self) -> Process {
+        self.process_at(([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// The same at an address of the story's choice.
+    async fn process_at(&self, listen: SocketAddr) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--upstream", &format!("ws://{}", self.service)])
+            .args(["serve", "--listen", &listen.to_string(), "--upstream", &format!("ws://{}", self.service)])
             .env("REDIS_URL", self.redis.url())
             .env_remove("GEMINI_API_KEY")
             .stdout(Stdio::piped())
@@ -84,6 +89,13 @@ impl House {
 struct Process {
     child: Child,
     address: SocketAddr,
+}
+
+/// Whether a proxy's metrics hold this.
+async fn operators_hear(proxy: &Proxy, what: &str) -> bool {
+    let answer = stage::get(proxy.operators, "/metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("# EOF\n"), "{answer}");
+    answer.contains(what)
 }
 
 /// A phone that says a resumable hello, and what `ready` said.
@@ -177,6 +189,13 @@ async fn a_phone_that_comes_to_another_proxy_is_passed_on_until_its_call_has_mov
     converses(&mut phone, 0).await;
     wait_committed(&mut phone).await;
     drop(phone);
+    patiently(async {
+        while !operators_hear(&first, "vivavoce_parked_calls 1").await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(!operators_hear(&first, "vivavoce_parked_bytes 0\n").await, "something is kept for it");
     // Where it still was, it is told to come again; then it is where it came.
     let mut phone = greets(second.address, resume(&ready.call, ready.secret.as_deref().unwrap(), 40)).await;
     let again = phone
@@ -190,6 +209,11 @@ async fn a_phone_that_comes_to_another_proxy_is_passed_on_until_its_call_has_mov
     let (mut phone, moved) = takes_up(second.address, &again, 40).await;
     assert_eq!(moved.call, ready.call);
     converses(&mut phone, moved.next.unwrap()).await;
+    assert!(
+        operators_hear(&first, "vivavoce_calls 0\n").await
+            && operators_hear(&second, "vivavoce_calls 1\n").await
+    );
+    assert!(operators_hear(&second, "vivavoce_calls_taken_over_total 1").await);
     first.stop().await;
     assert_eq!(house.setups()[..], [false, true]);
 }
@@ -248,6 +272,7 @@ async fn running_calls_go_on_without_the_registry_and_new_ones_wait_for_it() {
         assert_eq!(trouble.retry_after_ms, Some(2_000));
         assert_trouble((trouble, close), Code::Unavailable, "try again");
     }
+    assert!(stage::get(first.operators, "/readyz").await.starts_with("HTTP/1.1 503 "));
     // One that is here can be taken up again all the same.
     drop(phone);
     let (mut phone, again) = takes_up(first.address, &ready, 40).await;
@@ -278,4 +303,76 @@ async fn a_user_goes_on_with_their_last_conversation_or_begins_a_new_one() {
         phone.wait_close().await;
         assert_eq!(house.setups().last(), Some(&is_resumed));
     }
+}
+
+/// nginx as `deploy/nginx.conf` sets it up, in front of these.
+struct Nginx {
+    _process: Child,
+    address: SocketAddr,
+    _folder: Folder,
+}
+
+impl Nginx {
+    async fn before(proxies: [SocketAddr; 2]) -> Self {
+        let folder = Folder::new("nginx");
+        let address = stage::nobody().await;
+        let shipped =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nginx.conf")).unwrap();
+        let mut settings = shipped.clone();
+        for (here, there) in
+            [("127.0.0.1:8003", proxies[0]), ("127.0.0.1:8013", proxies[1]), ("127.0.0.1:8080", address)]
+        {
+            assert!(settings.contains(here), "{here} is in it");
+            settings = settings.replace(here, &there.to_string());
+        }
+        let file = folder.file("nginx.conf", settings);
+        let process = Command::new(if std::path::Path::new("/usr/sbin/nginx").exists() {
+            "/usr/sbin/nginx"
+        } else {
+            "nginx"
+        })
+        .args(["-p", folder.0.to_str().unwrap(), "-e", "stderr", "-c", file.to_str().unwrap()])
+        .args(["-g", &format!("daemon off; master_process off; pid {}/nginx.pid;", folder.0.display())])
+        .kill_on_drop(true)
+        .spawn()
+        .expect("nginx is installed");
+        patiently(async {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        Self { _process: process, address, _folder: folder }
+    }
+}
+
+#[tokio::test]
+async fn behind_nginx_a_call_goes_on_whichever_proxy_is_killed() {
+    let house = House::open("nginx-house").await;
+    let mut proxies = [house.process().await, house.process().await];
+    let nginx = Nginx::before(proxies.each_ref().map(|proxy| proxy.address)).await;
+    let (mut phone, mut ready) = begins(nginx.address).await;
+    let mut said = 0;
+    for round in 0..2 {
+        said = converses(&mut phone, said).await;
+        wait_committed(&mut phone).await;
+        // Both die in turn, and come back at their ports: one of them leads the call.
+        let address = proxies[round].address;
+        proxies[round].child.kill().await.unwrap();
+        (phone, ready) = patiently(async {
+            loop {
+                let mut phone =
+                    greets(nginx.address, resume(&ready.call, ready.secret.as_deref().unwrap(), 400)).await;
+                match phone.try_ready().await {
+                    Some(again) => return (phone, again),
+                    None => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                }
+            }
+        })
+        .await;
+        phone.say(r#"{"type":"received","next":0}"#).await;
+        said = ready.next.unwrap_or(said);
+        proxies[round] = house.process_at(address).await;
+    }
+    converses(&mut phone, said).await;
 }

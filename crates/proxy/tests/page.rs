@@ -4,10 +4,8 @@
 
 mod stage;
 
-use stage::{Folder, Proxy, nobody, patiently};
+use stage::{Folder, Proxy, get_with, nobody};
 use std::path::PathBuf;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn the_pages_files_come_as_what_they_are() {
@@ -94,10 +92,5 @@ fn page(name: &str) -> Folder {
 }
 
 async fn request(proxy: &Proxy, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    patiently(stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    get_with(proxy.address, path, headers).await
 }

@@ -9,6 +9,7 @@ use core::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,11 +22,14 @@ use vivavoce_proxy::config::Config;
 use vivavoce_proxy::environment::Environment;
 use vivavoce_proxy::server::Server;
 use vivavoce_sim::{Options, Script};
+use vivavoce_wire::message::Ready;
 use vivavoce_wire::{AudioFrame, Code, Codec, FromProxy, Kind, SUBPROTOCOL, Trouble};
 
 /// A proxy that ends with the story.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    /// Where it tells operators how it does.
+    pub(crate) operators: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -43,15 +47,17 @@ impl Proxy {
 
     /// The same in another environment.
     pub(crate) async fn within(change: impl FnOnce(&mut Config), environment: Environment) -> Self {
-        let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+        let any = ([127, 0, 0, 1], 0).into();
+        let mut config = Config { listen: any, admin: Some(any), ..Config::default() };
         change(&mut config);
         let server = Server::open(config, &environment).await.unwrap();
         let address = server.address().unwrap();
+        let operators = server.operators().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), task }
+        Self { address, operators, stop: Some(stop), task }
     }
 
     /// The socket for calls.
@@ -162,6 +168,22 @@ impl Phone {
         .await
     }
 
+    /// Waits for `ready`; none if trouble comes, or the end.
+    pub(crate) async fn try_ready(&mut self) -> Option<Ready> {
+        patiently(async {
+            loop {
+                if let Message::Text(text) = self.socket.next().await?.ok()? {
+                    match FromProxy::decode(&text).unwrap() {
+                        FromProxy::Ready(ready) => return Some(ready),
+                        FromProxy::Error { .. } => return None,
+                        _ => {}
+                    }
+                }
+            }
+        })
+        .await
+    }
+
     pub(crate) async fn wait_ready(&mut self) {
         self.wait(|message| matches!(message, FromProxy::Ready(_)).then_some(())).await;
     }
@@ -249,6 +271,21 @@ where
         }
     });
     address
+}
+
+/// Asks for a page; the whole answer.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    get_with(address, path, "").await
+}
+
+/// The same with further headers.
+pub(crate) async fn get_with(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    patiently(stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// A port that nobody listens on.
