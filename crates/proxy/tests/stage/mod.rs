@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each story uses a part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
+pub(crate) mod caller;
+pub(crate) mod devices;
 pub(crate) mod wire;
 
 use core::time::Duration;
