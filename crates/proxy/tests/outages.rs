@@ -219,6 +219,22 @@ async fn a_second_connection_takes_over_and_the_first_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn an_error_ends_a_call_for_good() {
+    let scene = Scene::of("error", 300, |_| {}).await;
+    for (wrong, code) in [(vec![9; 20], Code::BadMessage), (vec![0; 100_000], Code::TooLarge)] {
+        let (mut phone, ready) = scene.resumable().await;
+        phone.send_anyhow(wrong).await;
+        assert_eq!(phone.wait_end().await.0.code, code);
+        let mut phone = Phone::call(&scene.proxy).await;
+        phone.say(&resume(&ready.call, ready.secret.as_deref().unwrap(), "0")).await;
+        let Err(FromProxy::Error { error }) = phone.wait_anything().await else {
+            panic!("{code:?}: it goes on")
+        };
+        assert_eq!(error.code, Code::NoSuchCall);
+    }
+}
+
+#[tokio::test]
 async fn after_the_grace_the_call_is_over_and_what_is_left_is_said_in_another() {
     let scene = Scene::of("grace", 1_000, |config| config.limits.grace = Duration::from_secs(1)).await;
     let mut caller = scene.calls(11).await;
