@@ -316,6 +316,7 @@ fn rare_relay_inputs() -> impl Strategy<Value = RelayInput> {
     prop_oneof![
         200 => relay_inputs(),
         1 => Just(RelayInput::PhoneClosed),
+        1 => troubles().prop_map(RelayInput::PhoneFault),
         1 => Just(RelayInput::Shutdown),
         1 => Just(RelayInput::PhoneText(FromClient::Bye.encode())),
         1 => ".{0,20}".prop_map(RelayInput::PhoneText),
