@@ -209,10 +209,7 @@ impl Call {
             Heard::Text(text) => RelayInput::PhoneText(text),
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
             Heard::Alive => RelayInput::PhoneAlive,
-            Heard::Fault(trouble) => {
-                self.send_away(trouble);
-                RelayInput::PhoneClosed
-            }
+            Heard::Fault(trouble) => RelayInput::PhoneFault(trouble),
             Heard::Gone => {
                 self.part();
                 RelayInput::PhoneClosed
@@ -232,13 +229,6 @@ impl Call {
 
     fn to_phone(&self, how: impl FnOnce(&Phone)) {
         let _ = self.phone.as_ref().map(how);
-    }
-
-    /// Tells the phone, which can no longer be talked with, what is wrong, and lets it go.
-    fn send_away(&mut self, trouble: Trouble) {
-        tracing::info!(code = ?trouble.code, "ending the connection");
-        self.to_phone(|phone| phone.send_trouble(trouble));
-        self.part();
     }
 
     /// Lets the phone go, with time for its last words; the process waits for that.
@@ -270,8 +260,8 @@ impl Call {
         let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
         if pushed.is_err() {
             let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
-            self.send_away(Trouble::misunderstood(Code::BadMessage, detail));
-            self.relay.handle(RelayInput::PhoneClosed, self.now());
+            let trouble = Trouble::misunderstood(Code::BadMessage, detail);
+            self.relay.handle(RelayInput::PhoneFault(trouble), self.now());
         }
         for pcm in messages {
             self.tell_service(|service| service.send_audio(pcm));

@@ -130,7 +130,7 @@ impl Client {
                 self.pulse.recorded();
                 self.talk.take(self.microphone.take(&pcm), now);
             }
-            ClientInput::Unsent(bytes) => self.outgoing.clog(bytes),
+            ClientInput::Unsent(bytes) => self.outgoing.clog(bytes, now),
             ClientInput::Awake => self.wake_up(now),
             ClientInput::MicrophoneEnd => self.microphone_end(),
             ClientInput::Mute(muted) => self.mute(muted, now),

@@ -137,6 +137,7 @@ impl Relay {
             RelayInput::PhoneBinary(bytes) => self.phone_binary(&bytes, now),
             RelayInput::PhoneAlive => self.seat.sign_of_life(now),
             RelayInput::PhoneClosed => self.phone_closed(now),
+            RelayInput::PhoneFault(trouble) => self.phone_faults(trouble, now),
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
@@ -430,6 +431,17 @@ impl Relay {
         } else {
             self.early.keep_audio(self.number(), pcm);
         }
+    }
+
+    /// One that only was too slow may come back.
+    fn phone_faults(&mut self, trouble: Trouble, now: Moment) {
+        let may_come_back = trouble.code == Code::TooSlow;
+        self.close_phone(trouble.code.close_code(), &trouble.message.clone(), Some(trouble));
+        if may_come_back {
+            return self.phone_closed(now);
+        }
+        self.leave_service();
+        self.phase = Phase::Over;
     }
 
     /// Waits for a phone that can come back, and leaves with one that can't.

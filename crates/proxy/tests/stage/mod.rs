@@ -3,7 +3,11 @@
 #![allow(dead_code, reason = "each story uses a part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
+pub(crate) mod caller;
+pub(crate) mod devices;
 pub(crate) mod redis;
+pub(crate) mod tape;
+pub(crate) mod wire;
 
 use core::time::Duration;
 use futures_util::{SinkExt, StreamExt};
@@ -314,6 +318,25 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Chance that repeats itself: xorshift64*.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// Anything below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 |= u64::from(self.0 == 0);
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn share(&mut self) -> f64 {
+        self.below(1 << 20) as f64 / f64::from(1 << 20)
     }
 }
 

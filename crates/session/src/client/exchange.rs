@@ -82,7 +82,7 @@ pub enum ClientInput {
     },
     /// A frame of the microphone: PCM at the declared rate, usually 20 ms.
     Microphone(Bytes),
-    /// So many bytes wait in the socket to be sent.
+    /// So many bytes wait in the socket to be sent: said with each frame of the microphone, and believed for a second.
     Unsent(u32),
     /// The network is back, or the page is in sight again: a try that waits is made at once, and a connection that
     /// may have died is asked for a sign of life.

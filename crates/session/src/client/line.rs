@@ -111,7 +111,11 @@ impl Line {
         if complains && (self.backoff.tries() >= MOST_TRIES || now.since(lost_at) >= LONGEST_SEARCH) {
             return false;
         }
-        let wait = self.backoff.wait().max(Duration::from_millis(least_ms).min(LONGEST_WAIT));
+        let mut wait = self.backoff.wait();
+        if !complains && now.since(lost_at) < HURRY {
+            wait = wait.min(HURRIED_WAIT);
+        }
+        let wait = wait.max(Duration::from_millis(least_ms).min(LONGEST_WAIT));
         self.phase = Phase::Waiting { until: now + wait };
         true
     }
@@ -210,6 +214,9 @@ const PONG_PATIENCE: Duration = Duration::from_secs(3);
 const MISSED_PINGS: u32 = 2;
 /// A network that flickers is back within this.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Most networks are back soon, and until then a sentence may stand half said: the proxy closes it after 5 s.
+const HURRY: Duration = Duration::from_secs(6);
+const HURRIED_WAIT: Duration = Duration::from_millis(700);
 /// The last waits, half of it on average, spread the tries over about a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Tries until a proxy that complains is given up.

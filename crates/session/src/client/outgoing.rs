@@ -27,6 +27,8 @@ pub(super) struct Outgoing {
     /// Whether there is somebody to send to, and whether the network takes more.
     is_open: bool,
     is_clogged: bool,
+    /// When the latter was said last.
+    looked_at: Moment,
     /// When the next sound may go.
     due_at: Moment,
     /// Samples that were sent, and forgotten before they were known to have arrived.
@@ -69,6 +71,7 @@ impl Outgoing {
             commits: false,
             is_open: false,
             is_clogged: false,
+            looked_at: Moment::ORIGIN,
             due_at: Moment::ORIGIN,
             at_risk: 0,
             loss: Loss::default(),
@@ -143,13 +146,14 @@ impl Outgoing {
     }
 
     /// So much waits in the socket.
-    pub(super) fn clog(&mut self, waiting_bytes: u32) {
+    pub(super) fn clog(&mut self, waiting_bytes: u32, now: Moment) {
         self.is_clogged = waiting_bytes > self.rate_hz * 2 * MOST_WAITING_SECONDS;
+        self.looked_at = now;
     }
 
     /// What is to be sent by `now`, with its number.
     pub(super) fn next(&mut self, now: Moment) -> Option<(u32, Said)> {
-        if !self.is_open || self.is_clogged {
+        if !self.is_open || self.clogged_until().is_some_and(|until| now < until) {
             return None;
         }
         let said = self.log.get(self.sent)?.clone();
@@ -169,7 +173,13 @@ impl Outgoing {
 
     /// When the next may go, by the mere passing of time.
     pub(super) fn due_at(&self) -> Option<Moment> {
-        (self.is_open && !self.is_clogged && self.sent < self.log.len()).then_some(self.due_at)
+        let is_waiting = self.is_open && self.sent < self.log.len();
+        is_waiting.then(|| self.clogged_until().map_or(self.due_at, |until| until.max(self.due_at)))
+    }
+
+    /// How long the network counts as one that takes no more: with the microphone's sound ends what is said of it.
+    fn clogged_until(&self) -> Option<Moment> {
+        self.is_clogged.then(|| self.looked_at + BELIEVED)
     }
 
     /// Texts that were not sent yet, and their bytes.
@@ -243,6 +253,8 @@ const MICROS: u64 = 1_000_000;
 const BURST: Duration = Duration::from_millis(100);
 /// A socket that holds more than this much sound is fed no more: what waits there can't be reconsidered.
 const MOST_WAITING_SECONDS: u32 = 1;
+/// The socket is looked at with each frame of the microphone.
+const BELIEVED: Duration = Duration::from_secs(1);
 /// From here on pauses are left out: the person waits for an answer to what is still on its way.
 const LATEST_SECONDS: u64 = 3;
 /// Mean square of -50 dBFS: nobody's voice is lower at the microphone of a device held or sat at.
@@ -357,15 +369,27 @@ mod tests {
     fn leaves_out_pauses_when_the_network_does_not_keep_up_and_words_last() {
         let mut desk = Desk::keeping(16_000 * 6);
         desk.outgoing.begin();
-        desk.outgoing.clog(1 << 20);
+        desk.outgoing.clog(1 << 20, desk.now);
         desk.gives(50, 9_000);
         desk.gives(100, 3);
         desk.gives(100, 9_000);
         assert_eq!(desk.outgoing.loss(), Loss { sound: 0, silence: 100 * 320 });
         desk.gives(200, 9_000);
         assert_eq!(desk.outgoing.loss().sound, 50 * 320);
-        desk.outgoing.clog(0);
+        desk.outgoing.clog(0, desk.now);
         assert_eq!(desk.sends(10_000).len(), 300);
+    }
+
+    #[test]
+    fn a_network_of_which_nothing_more_is_said_is_tried_again() {
+        let mut desk = Desk::keeping(480_000);
+        desk.outgoing.begin();
+        desk.outgoing.clog(1 << 20, desk.now);
+        desk.says(10);
+        desk.outgoing.push(Said::Text("And this.".into()));
+        assert!(desk.sends(999).is_empty());
+        assert_eq!(desk.outgoing.due_at(), Some(desk.now + Duration::from_millis(1)));
+        assert_eq!(desk.sends(100), numbers(0..11));
     }
 
     #[test]
@@ -392,7 +416,7 @@ mod tests {
                     1 if !open => { desk.outgoing.go_on(next); open = true; }
                     2 if open => desk.outgoing.received(next),
                     3 if open => desk.outgoing.committed(next.saturating_sub(much)),
-                    4 => desk.outgoing.clog(much * 4_000),
+                    4 => desk.outgoing.clog(much * 4_000, desk.now),
                     _ => {
                         desk.says(much as usize);
                         said += u64::from(much) * 320;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use core::time::Duration;
 use vivavoce_gemini::{ClientMessage, ServerMessage, Setup};
 use vivavoce_wire::message::{FromProxy, Hello, Upstream};
+use vivavoce_wire::trouble::Trouble;
 
 /// What a relay must know before it starts.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ pub enum RelayInput {
     PhoneAlive,
     /// The phone's socket is gone.
     PhoneClosed,
+    /// The phone can't be talked with on its socket any further; it can still be told why.
+    PhoneFault(Trouble),
     /// The service's socket is open.
     ServiceOpen,
     /// The service spoke.

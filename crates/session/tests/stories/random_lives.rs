@@ -318,6 +318,7 @@ fn rare_relay_inputs() -> impl Strategy<Value = RelayInput> {
     prop_oneof![
         200 => relay_inputs(),
         1 => Just(RelayInput::PhoneClosed),
+        1 => troubles().prop_map(RelayInput::PhoneFault),
         1 => Just(RelayInput::Shutdown),
         1 => waits().prop_map(|within| RelayInput::Move { within }),
         4 => epochs().prop_map(|next| RelayInput::CheckpointKept { next }),

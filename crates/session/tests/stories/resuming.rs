@@ -7,6 +7,7 @@ use std::time::Duration;
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{ClientInput, RelayInput};
 use vivavoce_wire::message::{FromClient, FromProxy};
+use vivavoce_wire::{Code, Trouble};
 
 #[test]
 fn not_a_sample_of_either_side_is_lost_in_a_cut_of_three_seconds() {
@@ -177,6 +178,18 @@ fn a_second_connection_takes_the_call_over() {
     assert_eq!(error.code.name(), "taken_over");
     let Some((_, FromProxy::Ready(ready))) = pair.told.last() else { panic!("{:?}", pair.told.last()) };
     assert!(ready.next.is_some() && ready.secret.as_deref() == Some("another"));
+}
+
+#[test]
+fn one_that_was_too_slow_is_waited_for_and_one_that_broke_the_rules_is_not() {
+    for (code, is_over) in [(Code::TooSlow, false), (Code::TooLarge, true), (Code::BadMessage, true)] {
+        let mut pair = Pair::talking();
+        pair.relay_hears(RelayInput::PhoneFault(Trouble::new(code, "Why.")));
+        let errors =
+            pair.told.iter().filter(|(_, message)| matches!(message, FromProxy::Error { .. })).count();
+        assert_eq!((pair.relay.as_ref().unwrap().is_over(), errors), (is_over, 1), "{code:?}");
+        assert_eq!(pair.service.closed_at.is_some(), is_over, "{code:?}");
+    }
 }
 
 #[test]
