@@ -5,91 +5,11 @@
 mod stage;
 
 use serde_json::{Value, json};
-use stage::redis::Redis;
-use stage::{Folder, Phone, Proxy, assert_trouble, frame, patiently, simulator};
+use stage::house::{House, Nginx};
+use stage::{Phone, Proxy, assert_trouble, frame, patiently};
 use std::net::SocketAddr;
-use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use vivavoce_proxy::environment::Environment;
 use vivavoce_wire::message::{Ready, TurnState};
 use vivavoce_wire::{Code, FromProxy};
-
-/// Two proxies with one registry and one service.
-struct House {
-    redis: Redis,
-    service: SocketAddr,
-    folder: Folder,
-}
-
-impl House {
-    async fn open(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let script = format!(
-            r#"
-            record = "{}"
-            [[turn]]
-            audio = {{ tone = {{ hz = 330, ms = 300 }} }}
-            [[turn]]
-            audio = {{ tone = {{ hz = 440, ms = 300 }} }}
-            "#,
-            folder.0.display()
-        );
-        Self { redis: Redis::start().await, service: simulator(&script).await, folder }
-    }
-
-    async fn proxy(&self) -> Proxy {
-        let environment = Environment { redis_url: Some(self.redis.url()), ..Environment::default() };
-        let upstream = format!("ws://{}", self.service);
-        Proxy::within(|config| config.upstream_url = Some(upstream), environment).await
-    }
-
-    /// A proxy in a process of its own.
-    async fn process(&self) -> Process {
-        self.process_at(([127, 0, 0, 1], 0).into()).await
-    }
-
-    /// The same at an address of the story's choice.
-    async fn process_at(&self, listen: SocketAddr) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-            .args(["serve", "--listen", &listen.to_string(), "--upstream", &format!("ws://{}", self.service)])
-            .env("REDIS_URL", self.redis.url())
-            .env_remove("GEMINI_API_KEY")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = patiently(async {
-            loop {
-                let line = lines.next_line().await.unwrap().expect("it says where it listens");
-                if let Some(address) = line.strip_prefix("listening on http://") {
-                    return address.parse().unwrap();
-                }
-            }
-        })
-        .await;
-        Process { child, address }
-    }
-
-    /// How the service answered the setups of all its connections.
-    fn setups(&self) -> Vec<bool> {
-        let tapes = (1..).map_while(|n| std::fs::read(self.folder.0.join(format!("session-{n}.json"))).ok());
-        let resumed = |tape: Vec<u8>| {
-            let tape: Value = serde_json::from_slice(&tape).unwrap();
-            let events = tape["events"].as_array().unwrap();
-            events.iter().find(|event| event["event"] == "setup_complete").unwrap()["resumed"]
-                .as_bool()
-                .unwrap()
-        };
-        tapes.map(resumed).collect()
-    }
-}
-
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
 
 /// Whether a proxy's metrics hold this.
 async fn operators_hear(proxy: &Proxy, what: &str) -> bool {
@@ -166,7 +86,7 @@ async fn wait_committed(phone: &mut Phone) -> u32 {
 
 #[tokio::test]
 async fn another_proxy_goes_on_with_the_calls_of_one_that_was_killed() {
-    let house = House::open("killed").await;
+    let house = House::of_two_answers("killed").await;
     let (mut first, second) = (house.process().await, house.proxy().await);
     let (mut phone, ready) = begins(first.address).await;
     converses(&mut phone, 0).await;
@@ -183,7 +103,7 @@ async fn another_proxy_goes_on_with_the_calls_of_one_that_was_killed() {
 
 #[tokio::test]
 async fn a_phone_that_comes_to_another_proxy_is_passed_on_until_its_call_has_moved() {
-    let house = House::open("passed-on").await;
+    let house = House::of_two_answers("passed-on").await;
     let (first, second) = (house.proxy().await, house.proxy().await);
     let (mut phone, ready) = begins(first.address).await;
     converses(&mut phone, 0).await;
@@ -220,7 +140,7 @@ async fn a_phone_that_comes_to_another_proxy_is_passed_on_until_its_call_has_mov
 
 #[tokio::test]
 async fn calls_move_when_their_proxy_is_told_to_go_down() {
-    let house = House::open("drained").await;
+    let house = House::of_two_answers("drained").await;
     let (first, second) = (house.proxy().await, house.proxy().await);
     let (mut phone, ready) = begins(first.address).await;
     converses(&mut phone, 0).await;
@@ -235,7 +155,7 @@ async fn calls_move_when_their_proxy_is_told_to_go_down() {
 
 #[tokio::test]
 async fn no_other_secret_opens_a_call_and_no_call_is_opened_that_is_over() {
-    let house = House::open("foreign").await;
+    let house = House::of_two_answers("foreign").await;
     let (first, second) = (house.proxy().await, house.proxy().await);
     let (mut phone, ready) = begins(first.address).await;
     let (mut other, theirs) = begins(first.address).await;
@@ -261,7 +181,7 @@ async fn no_other_secret_opens_a_call_and_no_call_is_opened_that_is_over() {
 
 #[tokio::test]
 async fn running_calls_go_on_without_the_registry_and_new_ones_wait_for_it() {
-    let mut house = House::open("away").await;
+    let mut house = House::of_two_answers("away").await;
     let (first, second) = (house.proxy().await, house.process().await);
     let (mut phone, ready) = begins(first.address).await;
     house.redis.dies();
@@ -289,7 +209,7 @@ async fn running_calls_go_on_without_the_registry_and_new_ones_wait_for_it() {
 
 #[tokio::test]
 async fn a_user_goes_on_with_their_last_conversation_or_begins_a_new_one() {
-    let house = House::open("continued").await;
+    let house = House::of_two_answers("continued").await;
     let (first, second) = (house.proxy().await, house.proxy().await);
     let (mut phone, _) = begins(first.address).await;
     converses(&mut phone, 0).await;
@@ -305,50 +225,9 @@ async fn a_user_goes_on_with_their_last_conversation_or_begins_a_new_one() {
     }
 }
 
-/// nginx as `deploy/nginx.conf` sets it up, in front of these.
-struct Nginx {
-    _process: Child,
-    address: SocketAddr,
-    _folder: Folder,
-}
-
-impl Nginx {
-    async fn before(proxies: [SocketAddr; 2]) -> Self {
-        let folder = Folder::new("nginx");
-        let address = stage::nobody().await;
-        let shipped =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nginx.conf")).unwrap();
-        let mut settings = shipped.clone();
-        for (here, there) in
-            [("127.0.0.1:8003", proxies[0]), ("127.0.0.1:8013", proxies[1]), ("127.0.0.1:8080", address)]
-        {
-            assert!(settings.contains(here), "{here} is in it");
-            settings = settings.replace(here, &there.to_string());
-        }
-        let file = folder.file("nginx.conf", settings);
-        let process = Command::new(if std::path::Path::new("/usr/sbin/nginx").exists() {
-            "/usr/sbin/nginx"
-        } else {
-            "nginx"
-        })
-        .args(["-p", folder.0.to_str().unwrap(), "-e", "stderr", "-c", file.to_str().unwrap()])
-        .args(["-g", &format!("daemon off; master_process off; pid {}/nginx.pid;", folder.0.display())])
-        .kill_on_drop(true)
-        .spawn()
-        .expect("nginx is installed");
-        patiently(async {
-            while tokio::net::TcpStream::connect(address).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        })
-        .await;
-        Self { _process: process, address, _folder: folder }
-    }
-}
-
 #[tokio::test]
 async fn behind_nginx_a_call_goes_on_whichever_proxy_is_killed() {
-    let house = House::open("nginx-house").await;
+    let house = House::of_two_answers("nginx-house").await;
     let mut proxies = [house.process().await, house.process().await];
     let nginx = Nginx::before(proxies.each_ref().map(|proxy| proxy.address)).await;
     let (mut phone, mut ready) = begins(nginx.address).await;

@@ -574,9 +574,12 @@ impl Client {
     }
 
     fn proxy_complains(&mut self, trouble: Trouble) {
-        // That the call is gone is nothing to be told of: another one begins.
-        let is_told = trouble.code == Code::NoSuchCall;
-        if !is_told && self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
+        // That the call is gone is nothing to be told of, for another one begins, nor that it goes on with another proxy.
+        let moves = trouble.code == Code::GoingAway && self.secret.is_some();
+        if trouble.code != Code::NoSuchCall
+            && !moves
+            && self.told.as_ref().is_none_or(|told| told.message != trouble.message)
+        {
             self.complain(trouble.code, &trouble.message);
             self.told = Some(trouble.clone());
         }

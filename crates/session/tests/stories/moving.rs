@@ -106,6 +106,7 @@ fn a_quiet_call_moves_at_once_and_a_busy_one_when_it_is_quiet() {
         assert_eq!(pair.player.heard[&(1, 2_000)], 24_000);
         knows(&pair, 2..50);
         assert_eq!((pair.relays, pair.client.dropped_samples(), pair.ended()), (2, 0, None));
+        assert!(pair.errors().is_empty(), "the page has no need to know");
     }
 }
 

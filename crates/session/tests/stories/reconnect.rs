@@ -117,7 +117,7 @@ fn a_proxy_that_goes_down_is_called_again() {
     pair.until("a second relay", |pair| pair.relays == 2);
     pair.pass(ms(500));
     assert_eq!(pair.states().last(), Some(&ClientState::Listening));
-    assert_eq!(pair.errors()[0].0, "going_away");
+    assert!(pair.errors().is_empty(), "{:?}", pair.errors());
 }
 
 #[test]
