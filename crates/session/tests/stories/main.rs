@@ -6,6 +6,7 @@
 mod desk;
 mod pair;
 
+mod a_day;
 mod bad_input;
 mod barge_in;
 mod credit;
