@@ -36,7 +36,8 @@ story('answers what is said while the button is down, and hears nothing else', {
   assert.ok(heard_s > sentence_s, 'all that was said')
   assert.ok(heard_s < down_s + ROLL_S, 'nothing that was said before and after')
   const piece = arrived('what the service heard, in what the browser gave', heard, given, note)
-  assert.ok(piece.snr_db > 27, `SNR ${piece.snr_db} dB`)
+  // The median: where buffers are missing it clicks, and a click reaches beyond the road's filter.
+  assert.ok(piece.median_db > 27, `SNR ${piece.median_db} dB`)
   assert.deepEqual(piece.jumps, [], 'nothing lost, nothing twice')
   // A busy machine drops buffers between the sound card and the browser, as hearing.test.mjs tells.
   const toBrowser = arrived('from the mouth to the browser', said, given, note)
