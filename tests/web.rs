@@ -419,20 +419,28 @@ fn a_freed_call_closes_its_socket() {
 }
 
 #[wasm_bindgen_test]
-fn a_line_that_takes_nothing_more_is_given_up() {
+async fn a_line_that_takes_nothing_more_is_given_nothing_more_until_it_does() {
     let pretend = PretendSockets::install();
-    let (call, told) = call();
+    let (call, _) = call();
+    let (near, far) = channel();
+    let back = Heard::default();
+    let far = Port::open(far, back.reader(|message| message.is("return")));
+    call.listen(near);
     call.start();
     pretend.run("socket.onopen({})");
     pretend.run(READY);
-    // All that is kept of what is said early, in frames of 656 bytes each, goes out at once and is no dead line.
-    pretend.run("socket.bufferedAmount = 1000 * 656");
-    call.say("all of it".into());
-    assert!(told().ends_with(r#"{"type":"state","state":"listening"}]"#), "{}", told());
-    pretend.run("socket.bufferedAmount = (1 << 20) + 1");
-    call.say("anyone there?".into());
-    assert!(pretend.log().ends_with(r#""close 1000"]"#), "{}", pretend.log());
-    assert!(told().ends_with(r#"{"type":"state","state":"reconnecting"}]"#), "{}", told());
+    let speak = async || {
+        let frame = about("frame", 0.0);
+        frame.set_pcm(&Uint8Array::from([5_u8; 640].as_slice()).buffer());
+        far.give(&frame).unwrap();
+        assert!(back.next().await);
+    };
+    // A second of sound is no dead line, more is.
+    for (waiting, sent) in [(32_000, 1), (32_001, 1), (0, 3)] {
+        pretend.run(&format!("socket.bufferedAmount = {waiting}"));
+        speak().await;
+        assert_eq!(pretend.log().matches(",5,5\"").count(), sent, "with {waiting} bytes on their way");
+    }
 }
 
 #[wasm_bindgen_test]

@@ -1,4 +1,11 @@
-/** Where a call stands. `listening` is said once the microphone is heard, or there is none to wait for. */
+/**
+ * Where a call stands. `listening` is said once the microphone is heard, or there is none to wait for.
+ *
+ * `reconnecting`: the connection dropped and another is sought, for as long as the person waits. The call goes on
+ * meanwhile: what the model has sent plays on, and what the person says and types is kept, of sound the last half minute.
+ * `ready` follows, then `listening` or `speaking`. Its `call` is the same if the proxy still had the call; else
+ * another one begins, whose model knows nothing of what was said.
+ */
 export type State = 'idle' | 'connecting' | 'listening' | 'speaking' | 'reconnecting'
 
 /** How the two sides of a call share the line. */
@@ -45,7 +52,7 @@ export interface VivaVoceOptions {
 export interface VivaVoceEvents {
   /** The call entered a state. */
   state: { type: 'state', state: State }
-  /** Somebody answers. */
+  /** Somebody answers: at the beginning, and again after each `reconnecting`. */
   ready: { type: 'ready', call: string, upstream: 'gemini' | 'simulator', model: string }
   /** Words, to be appended to the caption of `who` and `epoch`: the user's as they come, the model's as they are heard. */
   caption: { type: 'caption', who: Who, epoch: number, text: string }
@@ -55,7 +62,16 @@ export interface VivaVoceEvents {
   tool: { type: 'tool', id: string, name: string, state: 'called' | 'done' | 'failed' | 'cancelled' }
   /** The microphone is off or on. */
   muted: { type: 'muted', muted: boolean }
-  /** Something went wrong; `message` says to people what to do. Where it ends the call, `ended` follows. */
+  /**
+   * Something went wrong; `message` says to people what to do, so show it. Where it ends the call, `ended` follows. Two
+   * that do not:
+   *
+   * `words_lost`: the connection was away for so long that some of what the person said was dropped. Comes when the call
+   * goes on, at most once for each time away. They have to say it again.
+   *
+   * `slow_network`: the network takes less than the person says, so their pauses are left out and answers come late. Comes
+   * once a call at most. A better connection helps; nothing else need be done.
+   */
   error: { type: 'error', code: string, message: string }
   /** The call is over; `reason` is for people, and empty after hanging up. */
   ended: { type: 'ended', reason: string }

@@ -17,6 +17,7 @@ export function pretend() {
     location: { hash: '', protocol: 'https:' },
     addEventListener: (...how) => seen.page.addEventListener(...how),
     window: globalThis,
+    Telegram: { WebApp: new MiniApp() },
     isSecureContext: true,
   })
   Object.defineProperty(globalThis, 'navigator', {
@@ -27,6 +28,28 @@ export function pretend() {
 
 /** Lets everything happen that waits for nothing from outside. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Telegram's side of a page. */
+class MiniApp {
+  #heard = { activated: new Set(), deactivated: new Set() }
+
+  onEvent(type, hear) {
+    this.#heard[type].add(hear)
+  }
+
+  offEvent(type, hear) {
+    this.#heard[type].delete(hear)
+  }
+
+  tell(type) {
+    for (const hear of this.#heard[type]) hear()
+  }
+
+  /** How many listen. */
+  get listeners() {
+    return Object.values(this.#heard).reduce((sum, { size }) => sum + size, 0)
+  }
+}
 
 class Devices extends EventTarget {
   /** What the person says when asked; they take their time if it is a promise. */

@@ -25,6 +25,8 @@ const node = (role) => seen.nodes.findLast(({ name }) => name === `vivavoce-${ro
 const worker = () => seen.workers.at(-1)
 /** What it was told of the button. */
 const pressed = () => worker().said.filter(({ type }) => type === 'press').map(({ pressed }) => pressed)
+/** How often it was told to make sure of the connection. */
+const woken = () => worker().said.filter(({ type }) => type === 'wake').length
 const errors = () => told.filter(({ type }) => type === 'error').map(({ code }) => code)
 
 beforeEach(() => {
@@ -280,6 +282,41 @@ test('lets no button of a closed call act', async () => {
   call.press()
   await settle()
   assert.equal(worker().said.length, length)
+})
+
+test('has the connection seen to when the network or the page comes or goes', async () => {
+  const app = window.Telegram.WebApp
+  const see = (hidden) => {
+    document.hidden = hidden
+    document.dispatchEvent(new Event('visibilitychange'))
+  }
+  const deeds = [
+    () => seen.page.dispatchEvent(new Event('offline')),
+    () => seen.page.dispatchEvent(new Event('online')),
+    () => see(false),
+    () => app.tell('deactivated'),
+    () => app.tell('activated'),
+  ]
+  make()
+  for (const deed of deeds) deed()
+  await settle()
+  assert.deepEqual(worker().said, [], 'before a call there is none')
+  call.start()
+  await settle()
+  for (const [index, deed] of deeds.entries()) {
+    deed()
+    await settle()
+    assert.deepEqual(worker().said.at(-1), { type: 'wake', number: worker().said[0].number }, String(deed))
+    assert.equal(woken(), index + 1, `once: ${deed}`)
+  }
+  see(true)
+  await settle()
+  assert.equal(woken(), deeds.length, 'a page that goes out of sight has nothing to hurry for')
+  call.close()
+  for (const deed of deeds) deed()
+  await settle()
+  assert.equal(woken(), deeds.length, 'nor has a call that is closed')
+  assert.equal(app.listeners, 0)
 })
 
 test('goes on in writing when there is no microphone', async () => {

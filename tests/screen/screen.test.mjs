@@ -248,6 +248,18 @@ test('takes_a_dropped_line_back_when_it_is_up_again', async () => {
   assert.equal(await browser.executeScript('return part("alert").hidden'), true)
 })
 
+test('says_that_words_are_kept_while_the_line_is_away_and_which_were_lost_when_it_is_up', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('state', { state: 'reconnecting' })
+  assert.equal(await text('hint'), 'The line dropped. Go on talking: what you say is kept.')
+  await emit('state', { state: 'listening' })
+  await emit('error', { code: 'words_lost', message: 'Some of what you said was lost: say it again.' })
+  await emit('state', { state: 'speaking' })
+  assert.equal(await text('trouble'), 'Some of what you said was lost: say it again.')
+  assert.equal(await browser.executeScript('return part("alert").hidden'), false)
+})
+
 test('sends_what_is_typed_while_the_microphone_is_denied', async () => {
   await visit()
   await (await part('text')).sendKeys('  Hello there ', Key.ENTER)

@@ -46,6 +46,13 @@ test('sees ten milliseconds that were lost or said twice', () => {
   assert.ok(Math.abs(twice.jumps[0].samples - 160) < 1)
 })
 
+test('follows a voice of which more was lost than it looks for at first', () => {
+  const said = babble(3)
+  const { jumps, median_db, correlation } = compare(said, concat(said.subarray(0, 16000), said.subarray(20800)), RATE)
+  assert.ok(Math.abs(jumps.reduce((sum, { samples }) => sum + samples, 0) + 4800) < 1, JSON.stringify(jumps))
+  assert.ok(median_db > 50 && correlation > 0.8, `${median_db} dB, ${correlation}`)
+})
+
 test('does not take another sentence for this one', () => {
   const { snr_db, correlation } = compare(babble(2, 0.5), babble(2, 0.9), RATE)
   assert.ok(snr_db < 5 && correlation < 0.7, `${snr_db} dB, ${correlation}`)

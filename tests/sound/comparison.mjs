@@ -53,15 +53,25 @@ function segments(said, heard, lag, rate) {
   return found
 }
 
-/** Where near `guess` a piece lies best in `heard`: right there if it fits, else wherever in reach it fits better. */
+/**
+ * Where near `guess` a piece lies best in `heard`: right there if it fits, else wherever in reach it fits better, else
+ * farther away, if it fits there beyond doubt: once more is lost than the reach, all that follows would be.
+ */
 function align(piece, heard, guess, rate) {
   const here = refine(piece, heard, guess)
   if (here.fit > FITS) return here
-  const reach = Math.round(REACH_S * rate)
-  const from = Math.max(0, guess - reach)
-  const window = heard.subarray(from, Math.max(from, guess + reach + piece.length))
-  const there = refine(piece, heard, from + findIn(window, piece).lag)
-  return there.fit > here.fit + (1 - FITS) ? there : here
+  const near = search(piece, heard, guess, REACH_S * rate)
+  const best = near.fit > here.fit + (1 - FITS) ? near : here
+  if (best.fit > FITS) return best
+  const far = search(piece, heard, guess, FAR_S * rate)
+  return far.fit > FITS ? far : best
+}
+
+/** Where a piece lies best within reach of a guess. */
+function search(piece, heard, guess, reach) {
+  const from = Math.max(0, Math.round(guess - reach))
+  const window = heard.subarray(from, Math.max(from, Math.round(guess + reach) + piece.length))
+  return refine(piece, heard, from + findIn(window, piece).lag)
 }
 
 /** The delay to a thousandth of a sample, from one that is good to a sample or two; `fit` is the correlation there. */
@@ -109,6 +119,8 @@ const SEGMENT_S = 0.1
 const QUIET = 0.1
 // A stretch may lie this much beside its predecessor: lost or repeated buffers are found, and not mistaken for noise.
 const REACH_S = 0.1
+// More than this no busy machine loses at once.
+const FAR_S = 1
 // Clocks that differ by 0.1 % move 0.2 ms in a segment; the shortest loss worth a name is longer.
 const JUMP_S = 0.0005
 // Golden section from four samples to a thousandth.

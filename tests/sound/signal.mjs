@@ -15,6 +15,16 @@ export function tone(frequency_hz, seconds, rate, amplitude = 0.3) {
     Math.sin(2 * Math.PI * frequency_hz * i / rate))
 }
 
+/** A rush that never repeats itself, 24 kHz, and stays below 4 kHz. */
+export function noise(seconds) {
+  let state = 1
+  const samples = Float32Array.from({ length: seconds * 24000 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32 - 0.5
+  })
+  return lowPass(samples, 4000, 24000)
+}
+
 /** One after the other. */
 export function concat(...parts) {
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))

@@ -26,6 +26,20 @@ export class Gate {
     return this.#waiting.length
   }
 
+  /** Takes the network away: every connection is lost, and no other comes about until {@link restore}. */
+  cut() {
+    this.#isCut = true
+    this.#sockets.forEach(socket => socket.destroy())
+  }
+
+  /** The network is back. */
+  restore() {
+    this.#isCut = false
+  }
+
+  /** When each WebSocket was asked for that found a network, oldest first: milliseconds of the machine's clock. */
+  calledAt = []
+
   /** Ends it and every connection through it. */
   async close() {
     this.#sockets.forEach(socket => socket.destroy())
@@ -40,6 +54,7 @@ export class Gate {
   #script
   #inWorker
   #waiting = []
+  #isCut = false
   #sockets = new Set()
   #server = createServer((request, response) => this.#pass(request, response))
 
@@ -48,7 +63,7 @@ export class Gate {
     this.#held = held
     this.#script = script
     this.#inWorker = inWorker
-    this.#server.on('connection', socket => this.#keep(socket))
+    this.#server.on('connection', socket => this.#isCut ? socket.destroy() : this.#keep(socket))
     this.#server.on('upgrade', (request, socket, head) => this.#tunnel(request, socket, head))
   }
 
@@ -85,6 +100,7 @@ export class Gate {
 
   /** A WebSocket: bytes both ways, the request's head as it came. */
   #tunnel(request, socket, head) {
+    this.calledAt.push(Date.now())
     const onward = this.#keep(connect(Number(this.#house.port), this.#house.hostname))
     const lines = [`${request.method} ${request.url} HTTP/1.1`]
     for (let i = 0; i < request.rawHeaders.length; i += 2) lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)

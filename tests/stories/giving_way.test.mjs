@@ -3,10 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { DIST } from '../../scripts/build.mjs'
-import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
-import { findIn } from '../sound/fourier.mjs'
-import { lowPass, resample } from '../sound/signal.mjs'
+import { place, sounding } from '../sound/part.mjs'
+import { noise, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
 import { Gate } from './gate.mjs'
@@ -127,36 +126,6 @@ story('waits while the person coughs, and goes on from the very sample where it 
   }
   assert.deepEqual(board.heard.filter(({ type }) => type === 'silenced'), [], 'a cough destroys nothing')
 })
-
-/** The stretches of sound between silences of at least 100 ms: the frames `from` (the first) and `to` (after the last). */
-function sounding({ samples, rate }) {
-  const parts = []
-  samples.forEach((sample, at) => {
-    if (Math.abs(sample) < 0.001) return
-    if (parts.length === 0 || at - parts.at(-1).to > 0.1 * rate) parts.push({ from: at, to: at })
-    parts.at(-1).to = at + 1
-  })
-  return parts
-}
-
-/** Where in the voice a part begins and ends, in frames, and how like the voice it is between its fades. */
-function place({ from, to }, there, { samples, rate }) {
-  const [middle, margin] = [(from + to) >> 1, Math.round(0.01 * rate)]
-  const { lag } = findIn(there, samples.subarray(middle, middle + Math.round(0.3 * rate)))
-  const [begin, end] = [from, to].map(at => at - middle + lag)
-  const { snr_db, jumps } = compare(there.slice(begin + margin, end - margin), samples.subarray(from, to), rate)
-  return { begin, end, snr_db, jumps }
-}
-
-/** A rush that never repeats itself, 24 kHz, and stays below 4 kHz. */
-function noise(seconds) {
-  let state = 1
-  const samples = Float32Array.from({ length: seconds * 24000 }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32 - 0.5
-  })
-  return lowPass(samples, 4000, 24000)
-}
 
 /** The fade to silence and the resampler's delay. */
 const FADE_MS = 6

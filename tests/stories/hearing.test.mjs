@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { DIST } from '../../scripts/build.mjs'
-import { compare } from '../sound/comparison.mjs'
 import { until } from '../sound/fact.mjs'
-import { lowPass, resample } from '../sound/signal.mjs'
 import { SENTENCES, speak } from '../sound/voice.mjs'
 import { Call } from './call.mjs'
 import { Gate } from './gate.mjs'
 import { House } from './house.mjs'
+import { arrived } from './road.mjs'
 import { story } from './story.mjs'
 import { overhear, overheard, WITNESS } from './witness.mjs'
 
@@ -48,15 +47,6 @@ for (const rate of [44100, 48000]) {
     const loud = toBrowser.jumps.length > 0 ? toBrowser.level : 1
     assert.ok(Math.abs(fromMouth.level - loud) < 0.2 * loud, `level ${fromMouth.level}, not ${loud}`)
   })
-}
-
-/** How well it arrived, as far as the road promises: where its filter ends, above 7 kHz, nothing is promised. */
-function arrived(road, from, to, note) {
-  const [there, here] = [resample(from, to.rate), to.samples].map(samples => lowPass(samples, 7000, to.rate))
-  const result = compare(there, here, to.rate)
-  note(`${road}: SNR ${result.snr_db.toFixed(1)} dB (median ${result.median_db.toFixed(1)} dB), ` +
-    `correlation ${result.correlation.toFixed(4)}, ${result.jumps.length} jumps`)
-  return result
 }
 
 const SILENT = { turn: [{ heard: 'What was said.', silent: true }], after: 'silent' }

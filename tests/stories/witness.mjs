@@ -35,7 +35,7 @@ export const WITNESS = `
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([\`
       registerProcessor('\${name}', class extends AudioWorkletProcessor {
         process([[channel]]) {
-          if (channel) this.port.postMessage(channel.slice())
+          if (channel) this.port.postMessage({ channel: channel.slice(), at: Date.now() })
           return true
         }
       })\`], { type: 'text/javascript' })))
@@ -53,20 +53,31 @@ export function overhear(browser, name) {
   return browser.run(`return overhear(arguments[0], arguments[0] === 'microphone' ? sources : sinks)`, name)
 }
 
-/** What was written down so far: samples and their rate. */
+/**
+ * What was written down so far: samples, their rate, and when each block of 128 passed, in milliseconds of the machine's
+ * clock.
+ */
 export async function overheard(browser, name) {
-  const [base64, rate] = await browser.run(`
+  const [base64, rate, at] = await browser.run(`
     const blocks = window[arguments[0]]
-    const all = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0))
-    let at = 0
-    for (const block of blocks) {
-      all.set(block, at)
-      at += block.length
+    const all = new Float32Array(blocks.reduce((sum, { channel }) => sum + channel.length, 0))
+    let end = 0
+    for (const { channel } of blocks) {
+      all.set(channel, end)
+      end += channel.length
     }
     let text = ''
     const bytes = new Uint8Array(all.buffer)
     for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192))
-    return [btoa(text), contexts.at(-1).sampleRate]`, name)
+    return [btoa(text), contexts.at(-1).sampleRate, blocks.map(({ at }) => at)]`, name)
   const bytes = Buffer.from(base64, 'base64')
-  return { samples: new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)), rate }
+  return { samples: new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)), rate, at }
+}
+
+/** For how many seconds it sounded since, and for how many it has been silent. */
+export function sounded(browser, name) {
+  return browser.run(`
+    const isLoud = window[arguments[0]].map(({ channel }) => channel.some(sample => Math.abs(sample) > 0.001))
+    const seconds = blocks => blocks * 128 / contexts.at(-1).sampleRate
+    return { sound_s: seconds(isLoud.filter(Boolean).length), silence_s: seconds(isLoud.length - 1 - isLoud.lastIndexOf(true)) }`, name)
 }

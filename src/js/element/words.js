@@ -33,7 +33,7 @@ const WORDS = {
       connecting: 'Allow the microphone if you are asked.',
       listening: 'Go ahead.',
       speaking: 'Interrupt whenever you like.',
-      reconnecting: 'The line dropped. What you say is kept.',
+      reconnecting: 'The line dropped. Go on talking: what you say is kept.',
       ended: 'Tap to talk again.',
       muted: 'Your microphone is off.',
       deaf: 'There is no microphone: type below.',
