@@ -42,7 +42,7 @@ for (const rate of [44100, 48000]) {
     // loud as it was said, or, where buffers are gone, as loud as the browser heard it.
     const toBrowser = arrived('from the mouth to the browser', said, given, note)
     const fromMouth = arrived('from the mouth to the service', said, house.heard(), note)
-    assert.ok(toBrowser.correlation > 0.7, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
+    assert.ok(toBrowser.correlation > 0.5, `the browser heard the sentence: correlation ${toBrowser.correlation}`)
     assert.ok(fromMouth.correlation > toBrowser.correlation - 0.1, `correlation ${fromMouth.correlation}`)
     const loud = toBrowser.jumps.length > 0 ? toBrowser.level : 1
     assert.ok(Math.abs(fromMouth.level - loud) < 0.2 * loud, `level ${fromMouth.level}, not ${loud}`)

@@ -35,7 +35,7 @@ for (const rate of [44100, 48000]) {
     const back = compare(tone(440, 1, rate), recording.samples(), rate)
     note(`loudspeaker SNR ${back.snr_db.toFixed(1)} dB, level ${decibels(rms(recording.samples())).toFixed(1)} dB`)
     assert.ok(Math.abs(pitch(recording.samples(), rate) - 440) < 2)
-    assert.ok(result.correlation > 0.7 && back.correlation > 0.95, 'a busy machine drops a buffer now and then, but not more')
+    assert.ok(result.correlation > 0.5 && back.correlation > 0.95, 'a busy machine drops a buffer now and then, but not more')
   })
 }
 

@@ -30,8 +30,8 @@ pub(super) fn judge(code: u16, trouble: Option<&Trouble>) -> Closing {
 fn judge_code(code: u16) -> Closing {
     match code {
         1000 => Closing::End("The call has ended.".into()),
-        // Going away, no code, lost, internal error, restart, try later, bad gateway, TLS; and 4502, a service that failed.
-        1001 | 1005 | 1006 | 1011..=1015 | 4502 => Closing::Retry,
+        // Going away, no code, lost, internal error, restart, try later, bad gateway, TLS; and 4502, 4503: a service that failed, or a proxy that takes no calls now.
+        1001 | 1005 | 1006 | 1011..=1015 | 4502 | 4503 => Closing::Retry,
         4400 => fail(
             Code::BadMessage,
             "This page and the proxy do not understand each other: reload the page, or update the proxy.",
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn retries_what_passes_and_ends_on_what_stays() {
-        for code in [1001, 1005, 1006, 1011, 1012, 1013, 4502] {
+        for code in [1001, 1005, 1006, 1011, 1012, 1013, 4502, 4503] {
             assert_eq!(judge(code, None), Closing::Retry, "{code}");
         }
         for code in [1002, 1008, 1009, 4400, 4401, 4403, 4409, 4429, 4999, 0, u16::MAX] {
