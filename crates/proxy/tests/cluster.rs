@@ -232,12 +232,11 @@ async fn behind_nginx_a_call_goes_on_whichever_proxy_is_killed() {
     let nginx = Nginx::before(proxies.each_ref().map(|proxy| proxy.address)).await;
     let (mut phone, mut ready) = begins(nginx.address).await;
     let mut said = 0;
-    for round in 0..2 {
+    for proxy in &mut proxies {
         said = converses(&mut phone, said).await;
         wait_committed(&mut phone).await;
         // Both die in turn, and come back at their ports: one of them leads the call.
-        let address = proxies[round].address;
-        proxies[round].child.kill().await.unwrap();
+        proxy.child.kill().await.unwrap();
         (phone, ready) = patiently(async {
             loop {
                 let mut phone =
@@ -251,7 +250,7 @@ async fn behind_nginx_a_call_goes_on_whichever_proxy_is_killed() {
         .await;
         phone.say(r#"{"type":"received","next":0}"#).await;
         said = ready.next.unwrap_or(said);
-        proxies[round] = house.process_at(address).await;
+        *proxy = house.process_at(proxy.address).await;
     }
     converses(&mut phone, said).await;
 }

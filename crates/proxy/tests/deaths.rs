@@ -181,7 +181,7 @@ async fn proxies_that_are_killed_again_and_again_cost_no_word() {
         if caller.microphone.speech_left == 0 {
             caller.speaks(600 + dice.below(2_500) as usize);
         }
-        caller.passes(u64::from(dice.below(2_500))).await;
+        caller.passes(dice.below(2_500)).await;
         let died_at = scene.leader_dies().await;
         caller.until("there again", |caller| caller.readies.len() == kill + 1).await;
         slowest = slowest.max(caller.readies[kill].0 - died_at);
