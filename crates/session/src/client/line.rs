@@ -120,10 +120,15 @@ impl Line {
         true
     }
 
-    /// There is reason to believe that the next try succeeds: it is made now.
+    /// There is reason to believe that the next try succeeds: it is made now. One that has been under way for long was made
+    /// over a network that is gone.
     pub(super) fn hurry(&mut self, now: Moment) {
-        if matches!(self.phase, Phase::Waiting { .. }) {
-            self.phase = Phase::Waiting { until: now };
+        match &mut self.phase {
+            Phase::Waiting { until } => *until = now,
+            Phase::Opening { give_up_at } if self.lost_at.is_some() && *give_up_at <= now + HOPE => {
+                *give_up_at = now;
+            }
+            _ => {}
         }
     }
 
@@ -201,6 +206,8 @@ impl Line {
 
 /// A phone on a poor network needs several seconds for TCP and TLS; browsers themselves wait minutes.
 const OPEN_PATIENCE: Duration = Duration::from_secs(15);
+/// All but 2 s of that.
+const HOPE: Duration = Duration::from_secs(13);
 /// The proxy gives the service ten seconds to open and ten to be set up, and then says so; this is for one that
 /// does not.
 const READY_PATIENCE: Duration = Duration::from_secs(30);

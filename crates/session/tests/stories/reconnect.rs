@@ -121,6 +121,18 @@ fn a_proxy_that_goes_down_is_called_again() {
 }
 
 #[test]
+fn a_try_that_hangs_is_made_anew_when_the_network_says_that_it_is_back() {
+    let mut pair = Pair::talking();
+    pair.network.latency = Duration::from_secs(20);
+    pair.cut();
+    pair.pass(ms(4_000));
+    pair.network.latency = ms(40);
+    pair.does(ClientInput::Awake);
+    pair.pass(ms(1_500));
+    assert_eq!(pair.seats, 2);
+}
+
+#[test]
 fn hanging_up_while_waiting_ends_it() {
     let mut pair = Pair::talking();
     pair.network.is_reachable = false;
