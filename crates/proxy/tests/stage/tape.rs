@@ -31,6 +31,11 @@ impl Tape {
         self.events.iter().filter(|event| event["event"] == name).count()
     }
 
+    /// When something with this name happened first, in seconds of the simulator's clock.
+    pub(crate) fn at_s(&self, name: &str) -> f64 {
+        self.events.iter().find(|event| event["event"] == name).unwrap()["at_s"].as_f64().unwrap()
+    }
+
     /// What a microphone heard of it whose samples are never zero: without the silence that the proxy closes turns with.
     pub(crate) fn spoken(&self) -> Vec<i16> {
         self.heard.iter().copied().filter(|sample| *sample != 0).collect()

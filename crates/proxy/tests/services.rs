@@ -1,0 +1,80 @@
+//! Calls outlive their connections to the service, at a whole phone, and every sample is counted.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
+#![allow(clippy::print_stdout, reason = "the stories tell their figures")]
+
+mod stage;
+
+use core::time::Duration;
+use stage::caller::Caller;
+use stage::house::House;
+use stage::tape::Tape;
+use stage::wire::Network;
+use vivavoce_session::client::ClientEvent;
+
+const REPLY_MS: usize = 3_000;
+
+/// A call with a service in which this goes wrong.
+async fn call(name: &str, fault: &str, seed: u64) -> (House, stage::Proxy, Network, Caller) {
+    let script = format!(
+        "after = \"repeat\"\n[[turn]]\naudio = {{ tone = {{ hz = 330, ms = {REPLY_MS} }} }}\n{fault}"
+    );
+    let house = House::open(name, &script).await;
+    let proxy = house.proxy().await;
+    let network = Network::to(proxy.address);
+    let caller = Caller::calls(&network, seed).await;
+    (house, proxy, network, caller)
+}
+
+fn whole_turns(caller: &Caller) -> usize {
+    caller.speaker.rendered.values().filter(|turn| turn.len() == REPLY_MS * 24).count()
+}
+
+#[tokio::test]
+async fn that_the_service_leaves_is_never_heard() {
+    let fault = "[[fault]]\nconnection = 1\nat_ms = 1500\ndo = { go_away = 20 }";
+    let (house, _proxy, _network, mut caller) = call("service-leaves", fault, 1).await;
+    // It says so in the middle of the person's words; they are answered first.
+    caller.speaks(2_500);
+    caller.until("an answer", |caller| whole_turns(caller) == 1).await;
+    let first = Tape::with(&house.folder, 1, "gone").await;
+    caller.speaks(1_000);
+    caller.until("another", |caller| whole_turns(caller) == 2).await;
+    caller.hangs_up().await;
+    let second = Tape::with(&house.folder, 2, "gone").await;
+    let (said, heard, again) = (&caller.microphone.heard, first.spoken(), second.spoken());
+    assert!(said.starts_with(&heard) && said.ends_with(&again));
+    let twice = (heard.len() + again.len()).checked_sub(said.len()).expect("no gap between the two");
+    println!("starved for {:?}; {twice} samples said again", caller.speaker.starved());
+    assert_eq!(
+        (caller.speaker.starved(), caller.readies.len(), caller.complaints()),
+        (Duration::ZERO, 1, vec![])
+    );
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_service_breaks_off_is_given_again() {
+    let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 900\n\
+                 do = { close = { code = 1011, reason = \"Internal error encountered.\" } }";
+    let (house, _proxy, _network, mut caller) = call("service-breaks-off", fault, 2).await;
+    caller.speaks(1_000);
+    let cut = |caller: &Caller| {
+        caller.events.iter().any(|event| matches!(event, ClientEvent::CaptionEnd { cut: true, .. }))
+            || caller.speaker.rendered.len() > 1
+    };
+    caller.until("the answer begins", |caller| !caller.speaker.rendered.is_empty()).await;
+    let first = Tape::with(&house.folder, 1, "close");
+    let (first, ()) = tokio::join!(first, caller.passes(1_500));
+    caller.until("it is given again", cut).await;
+    caller.until("all of it", |caller| whole_turns(caller) >= 1).await;
+    caller.hangs_up().await;
+    let second = Tape::with(&house.folder, 2, "gone").await;
+    let (said, heard, again) = (&caller.microphone.heard, first.spoken(), second.spoken());
+    assert!(said.starts_with(&heard) && said.ends_with(&again));
+    assert!(heard.len() + again.len() >= said.len(), "nothing between them is lost");
+    let between = second.at_s("setup_complete") - first.at_s("close");
+    println!("the next connection listens {:.0} ms after the first was lost", between * 1_000.0);
+    assert!(between < 1.5, "{between} s");
+    assert_eq!((caller.readies.len(), caller.complaints()), (1, vec![]));
+}
