@@ -76,7 +76,10 @@ impl Scene {
             let from = (0..=until.min(said.len() - probe.len()))
                 .rev()
                 .find(|from| said[*from..].starts_with(probe))
-                .unwrap_or_else(|| panic!("session {number} goes on after a gap at {until}"));
+                .unwrap_or_else(|| {
+                    let at = (until..said.len()).find(|from| said[*from..].starts_with(probe));
+                    panic!("session {number} goes on at {at:?}, after a gap at {until}")
+                });
             let alike = said[from..].iter().zip(&heard).take_while(|(said, heard)| said == heard).count();
             assert_eq!(alike, heard.len(), "session {number}, from {from}");
             twice += until - from;

@@ -498,7 +498,9 @@ impl Relay {
     /// Passes on what waits and may go.
     fn catch_up(&mut self, now: Moment) {
         while let Some((number, kept)) = self.early.next(now) {
-            self.passed = number.saturating_add(1);
+            if !matches!(kept, Kept::End) {
+                self.passed = number.saturating_add(1);
+            }
             self.deliver(number, kept, now);
         }
         if self.passes() {
@@ -676,7 +678,8 @@ impl Relay {
         self.send_due(now);
         self.catch_up(now);
         if self.stands_still_at().is_some_and(|at| now >= at) {
-            self.deliver(self.number(), Kept::End, now);
+            // It is none of the phone's words: the last of those may be safe before it.
+            self.deliver(self.taken.next(), Kept::End, now);
         }
         if let Some(next) = self.taken.report(now).filter(|_| self.seat.is_kept()) {
             self.say(FromProxy::Received { next });

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vivavoce_session::RelayInput;
 
 /// What befalls a call.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,12 @@ enum Fate {
     Heard,
     /// The service is slower, or faster, from here on.
     Takes { latency_ms: u8, setup_ms: u16 },
+    /// The phone's connection breaks.
+    Cut,
+    /// The proxy dies, and another takes its place.
+    ProxyDies,
+    /// The proxy is told to let another go on.
+    Moves { within_s: u8 },
     /// The next socket can't be opened, or the next setup is refused.
     Fails { opens: bool },
 }
@@ -46,6 +53,9 @@ fn fates() -> impl Strategy<Value = Fate> {
         2 => Just(Fate::Heard),
         1 => (5_u8..100, 0_u16..900).prop_map(|(latency_ms, setup_ms)| Fate::Takes { latency_ms, setup_ms }),
         1 => any::<bool>().prop_map(|opens| Fate::Fails { opens }),
+        2 => Just(Fate::Cut),
+        1 => Just(Fate::ProxyDies),
+        1 => (0_u8..9).prop_map(|within_s| Fate::Moves { within_s }),
     ]
 }
 
@@ -60,6 +70,11 @@ fn befall(pair: &mut Pair, fate: Fate, spoken: &mut i16) {
                 pair.pass(ms(20));
             }
             pair.closes_the_microphone();
+        }
+        Fate::Cut => pair.cut(),
+        Fate::ProxyDies => pair.proxy_dies(),
+        Fate::Moves { within_s } => {
+            pair.relay_hears(RelayInput::Move { within: Duration::from_secs(within_s.into()) });
         }
         // What is not there says nothing.
         _ if !pair.service.listens() && !matches!(fate, Fate::Takes { .. } | Fate::Fails { .. }) => {}
@@ -120,7 +135,7 @@ proptest! {
         if !pair.errors().is_empty() || handles.into_iter().any(serde_json::Value::is_null) {
             return Ok(());
         }
-        prop_assert_eq!(pair.relays, 1);
+        prop_assert_eq!(pair.client.dropped_samples(), 0);
         let (known, sent) = (pair.service.known(), sent(&pair));
         for value in FIRST..spoken {
             let samples: usize = known.iter().filter(|(of, _)| *of == value).map(|(_, samples)| samples).sum();

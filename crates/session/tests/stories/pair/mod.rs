@@ -223,7 +223,9 @@ impl Pair {
 
     /// The proxy dies; the network takes the phone to another one, which knows what outlived it.
     pub(crate) fn proxy_dies(&mut self) {
-        self.kept_turn = self.relay.take().map_or(0, |relay| relay.newest_turn());
+        if let Some(relay) = self.relay.take() {
+            self.kept_turn = relay.newest_turn();
+        }
         self.is_free = true;
         self.relay_wakes = None;
         self.service.lost();
@@ -452,6 +454,7 @@ impl Pair {
             None => {
                 // One that is still parked keeps a connection of its own, which nobody asks about here.
                 self.service.is_connected = false;
+                self.is_free = false;
                 self.relays += 1;
                 let call = format!("call-{}", self.relays);
                 self.relay = Some(Relay::new(RelayConfig { call, ..self.relay_config.clone() }));
