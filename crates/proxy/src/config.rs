@@ -86,6 +86,8 @@ pub struct Compression {
 pub struct Limits {
     /// Calls at one time.
     pub calls: u32,
+    /// The same over all proxies that share their calls; none: no limit.
+    pub calls_in_all: Option<u32>,
     /// The largest frame taken from a phone.
     pub max_frame_bytes: u32,
     /// How long a phone may take to say hello.
@@ -287,6 +289,7 @@ impl Limits {
         let drain = time("drain_ms", 0..=600_000, default.drain);
         let limits = Self {
             calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
+            calls_in_all: document.take(table, "calls_in_all", whole(1..=10_000_000)),
             max_frame_bytes: document
                 .take(table, "max_frame_bytes", whole(4_096..=1_048_576))
                 .unwrap_or(default.max_frame_bytes),
@@ -309,6 +312,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             calls: 1_000,
+            calls_in_all: None,
             max_frame_bytes: 64 * 1024,
             hello_deadline: Duration::from_secs(5),
             setup_deadline: Duration::from_secs(10),

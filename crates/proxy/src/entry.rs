@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     writing: AsyncMutex<Writing>,
     changed: Notify,
     reports: mpsc::UnboundedSender<Report>,
+    /// Whether calls are counted over all proxies.
+    is_counted: bool,
 }
 
 /// What was written.
@@ -46,7 +48,12 @@ pub(crate) enum Report {
 
 impl Entry {
     /// An entry that is not written yet, and what will come of writing it.
-    pub(crate) fn new(call: String, store: Arc<dyn Store>, record: Record) -> (Arc<Self>, Reports) {
+    pub(crate) fn new(
+        call: String,
+        store: Arc<dyn Store>,
+        record: Record,
+        is_counted: bool,
+    ) -> (Arc<Self>, Reports) {
         let (reports, what_came) = mpsc::unbounded_channel();
         let entry = Self {
             call,
@@ -55,6 +62,7 @@ impl Entry {
             writing: AsyncMutex::default(),
             changed: Notify::new(),
             reports,
+            is_counted,
         };
         (Arc::new(entry), what_came)
     }
@@ -104,6 +112,14 @@ impl Entry {
 
     // ---- Writing.
 
+    /// Takes one of so many places that all proxies have together; false if there is none.
+    ///
+    /// # Errors
+    /// The registry is away.
+    pub(crate) async fn enter(&self, most: u32) -> Result<bool, Away> {
+        self.store.enter(CALLS, &self.call, most, COUNTED).await
+    }
+
     /// Writes it down, and holds the call for one more lease.
     ///
     /// # Errors
@@ -118,6 +134,9 @@ impl Entry {
             writing.is_over = true;
             let _ = self.reports.send(Report::Lost);
             return Ok(());
+        }
+        if self.is_counted {
+            self.enter(u32::MAX).await?;
         }
         let checkpoint = record.checkpoint.filter(|new| writing.checkpoint.as_ref() != Some(new));
         if let Some(checkpoint) = checkpoint {
@@ -150,6 +169,9 @@ impl Entry {
         let generation = self.record().generation;
         // If that fails, the lease ends by itself, and the rest after it.
         let _ = timeout(LAST_WORD, self.store.end(&self.call, generation)).await;
+        if self.is_counted {
+            let _ = timeout(LAST_WORD, self.store.leave(CALLS, &self.call)).await;
+        }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -215,6 +237,9 @@ pub(crate) fn hash(secret: &str) -> String {
 
 /// The secret that was used last, and those of connections that may have died before they heard of theirs.
 const MOST_LOCKS: usize = 8;
+/// Where calls are counted, and for how long one counts of which nothing more is heard.
+const CALLS: &str = "calls";
+const COUNTED: Duration = Duration::from_secs(6);
 /// A call that ends does not wait for longer.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -226,7 +251,7 @@ mod tests {
 
     fn entry(store: &Arc<Memory>, owner: &str, generation: u64) -> (Arc<Entry>, Reports) {
         let record = Record { owner: owner.into(), generation, user: "u".into(), ..Record::default() };
-        Entry::new("c".into(), Arc::clone(store) as Arc<dyn Store>, record)
+        Entry::new("c".into(), Arc::clone(store) as Arc<dyn Store>, record, false)
     }
 
     fn store() -> Arc<Memory> {

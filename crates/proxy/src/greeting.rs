@@ -170,7 +170,15 @@ async fn find_elsewhere(
 async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
-    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record);
+    let (is_new, most) = (hello.resume.is_none(), house.config.limits.calls_in_all);
+    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, most.is_some());
+    if let (true, Some(most)) = (is_new, most) {
+        match entry.enter(most).await {
+            Ok(true) => {}
+            Ok(false) => return send_away(phone, busy()).await,
+            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+        }
+    }
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
         return send_away(phone, unavailable(&house, &away)).await;

@@ -12,7 +12,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use core::time::Duration;
 use std::sync::Arc;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use vivavoce_wire::message::{FromClient, Hello};
 use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
@@ -42,7 +44,8 @@ pub(crate) async fn pass_on(house: &House, owner: &str, hello: &Hello, phone: Ph
     let mut headers = HeaderMap::new();
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(SUBPROTOCOL));
     let mut link = Link::open(Address::new(format!("ws://{owner}/node"), headers, &[]), None);
-    if link.next().await != Event::Open {
+    // A machine that is gone says nothing, not even that; its lease ends soon.
+    if !matches!(timeout(REACH, link.next()).await, Ok(Event::Open)) {
         return Err(phone);
     }
     tracing::info!("passing a phone on to the proxy that has its call");
@@ -102,3 +105,6 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
     phone.close().await;
     drop(link.close());
 }
+
+/// Proxies that share their calls are near each other.
+const REACH: Duration = Duration::from_secs(1);

@@ -31,6 +31,13 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Forgets a call that is over, unless another has it.
     fn end<'a>(&'a self, call: &'a str, generation: u64) -> Answer<'a, ()>;
 
+    /// Takes one of the `most` places in a room for so long, or goes on taking it; false if all are taken by others. A room of
+    /// one place is good for what may be used once.
+    fn enter<'a>(&'a self, room: &'a str, name: &'a str, most: u32, stay: Duration) -> Answer<'a, bool>;
+
+    /// Gives a place back.
+    fn leave<'a>(&'a self, room: &'a str, name: &'a str) -> Answer<'a, ()>;
+
     /// A user begins this call: where their conversation stood until now, if that is not too long ago. From here on it
     /// is this call's.
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>>;
@@ -198,6 +205,27 @@ mod tests {
                 assert!(began.elapsed() < KEEP * 2);
                 sleep(Duration::from_millis(50)).await;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_room_holds_as_many_as_it_has_places_and_those_who_stay_away_lose_theirs() {
+        for (store, _redis) in registries().await {
+            let (soon, long) = (Duration::from_millis(300), Duration::from_secs(60));
+            assert_eq!(store.enter("calls", "a", 2, long).await, Ok(true));
+            assert_eq!(store.enter("calls", "b", 2, soon).await, Ok(true));
+            assert_eq!(store.enter("calls", "c", 2, long).await, Ok(false), "it is full");
+            assert_eq!(store.enter("calls", "a", 2, long).await, Ok(true), "it is there already");
+            assert_eq!(store.enter("another", "c", 1, long).await, Ok(true));
+            let began = Instant::now();
+            while !store.enter("calls", "c", 2, long).await.unwrap() {
+                assert!(began.elapsed() < soon * 20);
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert_eq!(store.enter("calls", "b", 2, soon).await, Ok(false));
+            store.leave("calls", "a").await.unwrap();
+            store.leave("calls", "nobody").await.unwrap();
+            assert_eq!(store.enter("calls", "b", 2, soon).await, Ok(true));
         }
     }
 

@@ -226,6 +226,27 @@ async fn a_user_goes_on_with_their_last_conversation_or_begins_a_new_one() {
 }
 
 #[tokio::test]
+async fn calls_are_counted_over_all_proxies() {
+    let house = House::of_two_answers("counted").await;
+    let few = |config: &mut vivavoce_proxy::config::Config| config.limits.calls_in_all = Some(2);
+    let (first, second) = (house.proxy_with(few).await, house.proxy_with(few).await);
+    let (mut phone, _) = begins(first.address).await;
+    let (_other, _) = begins(second.address).await;
+    for proxy in [&first, &second] {
+        let mut late = greets(proxy.address, json!({})).await;
+        assert_trouble(late.wait_end().await, Code::Limited, "All lines are busy");
+    }
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    patiently(async { while says_hello_or_not(second.address).await.is_none() {} }).await;
+}
+
+/// A phone in a new call, if there is room for it.
+async fn says_hello_or_not(address: SocketAddr) -> Option<Ready> {
+    greets(address, json!({})).await.try_ready().await
+}
+
+#[tokio::test]
 async fn behind_nginx_a_call_goes_on_whichever_proxy_is_killed() {
     let house = House::of_two_answers("nginx-house").await;
     let mut proxies = [house.process().await, house.process().await];

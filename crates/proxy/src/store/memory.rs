@@ -18,6 +18,8 @@ pub(crate) struct Memory {
 struct Shelves {
     calls: HashMap<String, Entry>,
     conversations: HashMap<String, Conversation>,
+    /// Who is in each room, and until when.
+    rooms: HashMap<String, HashMap<String, Instant>>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,10 @@ impl Memory {
         let now = Instant::now();
         shelves.calls.retain(|_, entry| entry.kept_until > now);
         shelves.conversations.retain(|_, conversation| conversation.until > now);
+        shelves.rooms.retain(|_, room| {
+            room.retain(|_, until| *until > now);
+            !room.is_empty()
+        });
         shelves
     }
 
@@ -116,6 +122,25 @@ impl Store for Memory {
             if shelves.calls.get(call).is_some_and(|entry| entry.record.generation == generation) {
                 shelves.calls.remove(call);
             }
+            Ok(())
+        })
+    }
+
+    fn enter<'a>(&'a self, room: &'a str, name: &'a str, most: u32, stay: Duration) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut shelves = self.shelves();
+            let room = shelves.rooms.entry(room.to_owned()).or_default();
+            let has_place = room.contains_key(name) || room.len() < most as usize;
+            if has_place {
+                room.insert(name.to_owned(), Instant::now() + stay);
+            }
+            Ok(has_place)
+        })
+    }
+
+    fn leave<'a>(&'a self, room: &'a str, name: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.shelves().rooms.get_mut(room).map(|room| room.remove(name));
             Ok(())
         })
     }

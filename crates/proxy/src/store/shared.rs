@@ -96,6 +96,22 @@ impl Store for Shared {
         })
     }
 
+    fn enter<'a>(&'a self, room: &'a str, name: &'a str, most: u32, stay: Duration) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut question = ENTER.key(room_key(room));
+            question.arg(name).arg(most).arg(milliseconds(stay));
+            self.ask(question).await
+        })
+    }
+
+    fn leave<'a>(&'a self, room: &'a str, name: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut question = LEAVE.key(room_key(room));
+            question.arg(name);
+            self.ask(question).await
+        })
+    }
+
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>> {
         Box::pin(async move {
             let mut question = BEGIN.key(conversation(user));
@@ -130,6 +146,10 @@ fn of_call<'s>(script: &'s Script, call: &str) -> ScriptInvocation<'s> {
 
 fn conversation(user: &str) -> String {
     format!("vivavoce:{{{user}}}:conversation")
+}
+
+fn room_key(room: &str) -> String {
+    format!("vivavoce:{{{room}}}:room")
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -195,6 +215,23 @@ static END: LazyLock<Script> = LazyLock::new(|| {
         end",
     )
 });
+
+/// Name, places, stay in ms. By Redis' own clock, for those of the proxies may differ.
+static ENTER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+        local is_in = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if not is_in and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+        redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+        if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+        return 1",
+    )
+});
+
+/// Name.
+static LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new("redis.call('ZREM', KEYS[1], ARGV[1])"));
 
 /// Call, remembrance in ms.
 static BEGIN: LazyLock<Script> = LazyLock::new(|| {

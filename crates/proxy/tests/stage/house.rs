@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
+use vivavoce_proxy::config::Config;
 use vivavoce_proxy::environment::Environment;
 
 /// What several proxies share: a registry and a service.
@@ -40,9 +41,18 @@ impl House {
 
     /// A proxy in this process.
     pub(crate) async fn proxy(&self) -> Proxy {
+        self.proxy_with(|_| {}).await
+    }
+
+    /// The same with other settings than the defaults.
+    pub(crate) async fn proxy_with(&self, change: impl FnOnce(&mut Config)) -> Proxy {
         let environment = Environment { redis_url: Some(self.redis.url()), ..Environment::default() };
         let upstream = format!("ws://{}", self.service);
-        Proxy::within(|config| config.upstream_url = Some(upstream), environment).await
+        let settings = |config: &mut Config| {
+            config.upstream_url = Some(upstream);
+            change(config);
+        };
+        Proxy::within(settings, environment).await
     }
 
     /// A proxy in a process of its own.
