@@ -15,8 +15,16 @@ trap 'exit 0' INT TERM
 redis=$(command -v valkey-server || command -v redis-server)
 "$redis" --port "${REDIS_URL##*:}" --bind 127.0.0.1 --save '' --appendonly no > "$work/redis.log" &
 running="$running $!"
+# Without a key both talk with one simulator: one in each would not know the other's conversations.
+upstream=
+if [ -z "${GEMINI_API_KEY:-}" ]; then
+    "$vivavoce" sim --port 9080 &
+    running="$running $!"
+    upstream="--upstream ws://127.0.0.1:9080"
+fi
 for proxy in 1 2; do
-    "$vivavoce" serve --config "deploy/proxy-$proxy.toml" &
+    # shellcheck disable=SC2086 # nothing, or two words
+    "$vivavoce" serve --config "deploy/proxy-$proxy.toml" $upstream &
     running="$running $!"
 done
 "$(command -v nginx || echo /usr/sbin/nginx)" -p "$work" -e "$work/error.log" -c "$PWD/deploy/nginx.conf" \
