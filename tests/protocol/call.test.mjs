@@ -32,7 +32,7 @@ for (const rate of [8000, 16000, 44100, 48000]) {
     assert.ok(isWhole)
     assert.equal(samples.length, complete.samples)
     assert.ok(caller.frames.every(({ kind, codec, pcm }) => kind === 2 && codec === 0 && pcm.length <= 48_000))
-    assert.deepEqual(caller.frames.map(({ sequence }) => sequence), caller.frames.map((_, i) => i))
+    assert.ok(caller.frames.every(({ sequence }, i) => i === 0 || sequence > caller.frames[i - 1].sequence), 'texts are counted too')
     caller.say({ type: 'bye' })
     assert.equal((await caller.end()).code, 1000)
     assert.equal(caller.told.at(-1).type, 'bye')
