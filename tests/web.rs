@@ -458,6 +458,7 @@ fn a_listener_that_calls_back_is_served_afterwards() {
         None,
         None,
         false,
+        false,
         "open",
         None,
         None,
@@ -482,7 +483,8 @@ const READY: &str = r#"socket.onmessage({ data: '{"type":"ready","call":"c","ups
 fn call() -> (Call, impl Fn() -> String) {
     let events = evaluate("globalThis.events = []; events");
     let tell = Function::new_with_args("event", "events.push(event)");
-    let call = Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, "open", None, None, tell);
+    let call =
+        Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, false, "open", None, None, tell);
     (call, move || JSON::stringify(&events).unwrap().into())
 }
 
