@@ -104,6 +104,11 @@ impl Caller {
         self.speaker.rendered(epoch).len() >= samples
     }
 
+    /// The microphone's samples that the phone dropped, and said so.
+    pub(crate) fn dropped_samples(&self) -> u64 {
+        self.client.dropped_samples()
+    }
+
     /// Why the call ended, if it did.
     pub(crate) fn ended(&self) -> Option<&str> {
         self.events.iter().find_map(|event| match event {
