@@ -68,7 +68,7 @@ impl Scene {
             if !self.house.folder.0.join(format!("session-{number}.json")).exists() {
                 break;
             }
-            let heard = Tape::with(&self.house.folder, number, "gone").await.spoken();
+            let heard = Tape::ended(&self.house.folder, number).await.spoken();
             if heard.is_empty() {
                 continue;
             }

@@ -26,6 +26,20 @@ impl Tape {
         .await
     }
 
+    /// Waits until a session is over, whoever ended it.
+    pub(crate) async fn ended(folder: &Folder, number: u32) -> Self {
+        patiently(async {
+            loop {
+                let is_over = |tape: &Self| tape.count("gone") + tape.count("close") > 0;
+                if let Some(tape) = Self::read(folder, number).filter(is_over) {
+                    return tape;
+                }
+                sleep(LOOKS_EVERY).await;
+            }
+        })
+        .await
+    }
+
     /// How often something with this name happened.
     pub(crate) fn count(&self, name: &str) -> usize {
         self.events.iter().filter(|event| event["event"] == name).count()
