@@ -103,7 +103,7 @@ impl Line {
     /// The socket is gone and is to be had again, not before so long; whether there is any hope left. A network that is
     /// away is waited for as long as the person wants; a proxy that `complains` again and again is not.
     pub(super) fn lose(&mut self, least_ms: u64, complains: bool, now: Moment) -> bool {
-        if self.was_steady(now) {
+        if self.lasted(if complains { STEADY } else { OF_USE }, now) {
             self.lost_at = None;
             self.backoff.reset();
         }
@@ -200,7 +200,11 @@ impl Line {
 
     /// Whether the connection lasted long enough for its end to be another matter than the end before.
     pub(super) fn was_steady(&self, now: Moment) -> bool {
-        matches!(self.phase, Phase::Open { ready_at: Some(at), .. } if now.since(at) >= STEADY)
+        self.lasted(STEADY, now)
+    }
+
+    fn lasted(&self, time: Duration, now: Moment) -> bool {
+        matches!(self.phase, Phase::Open { ready_at: Some(at), .. } if now.since(at) >= time)
     }
 }
 
@@ -230,5 +234,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 const MOST_TRIES: u32 = 8;
 /// Time until it is given up.
 const LONGEST_SEARCH: Duration = Duration::from_secs(60);
-/// A connection that lasted this long begins a new row of tries when it is lost.
+/// A network that carried a call for this long is worth quick tries again.
+const OF_USE: Duration = Duration::from_secs(2);
+/// A connection that lasted this long begins a new row of tries when it is lost, also to a proxy that complains.
 const STEADY: Duration = Duration::from_secs(10);

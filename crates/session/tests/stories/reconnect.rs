@@ -133,6 +133,17 @@ fn a_try_that_hangs_is_made_anew_when_the_network_says_that_it_is_back() {
 }
 
 #[test]
+fn a_network_that_breaks_again_and_again_is_tried_soon_each_time() {
+    let mut pair = Pair::talking();
+    for seats in 2..20 {
+        pair.pass(ms(3_000));
+        pair.cut();
+        pair.pass(ms(1_000));
+        assert_eq!(pair.seats, seats);
+    }
+}
+
+#[test]
 fn hanging_up_while_waiting_ends_it() {
     let mut pair = Pair::talking();
     pair.network.is_reachable = false;
