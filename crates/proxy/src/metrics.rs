@@ -91,6 +91,9 @@ impl Metrics {
 impl Counted {
     /// What is kept for the phone, if that is away.
     pub(crate) fn park(&mut self, bytes: Option<usize>) {
+        if bytes.is_none() && self.parked.is_none() {
+            return;
+        }
         let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         self.parked_calls.inc_by(i64::from(bytes.is_some()) - i64::from(self.parked.is_some()));
         self.parked_bytes.inc_by(bytes.unwrap_or(0) - self.parked.unwrap_or(0));

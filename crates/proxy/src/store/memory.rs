@@ -20,6 +20,7 @@ struct Shelves {
     conversations: HashMap<String, Conversation>,
     /// Who is in each room, and until when.
     rooms: HashMap<String, HashMap<String, Instant>>,
+    swept_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -42,16 +43,14 @@ impl Memory {
         Self { keep, shelves: Mutex::default() }
     }
 
-    /// What is not too old.
+    /// What there is; what is too old is thrown away now and then, for each of many calls asks several times a second.
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        shelves.calls.retain(|_, entry| entry.kept_until > now);
-        shelves.conversations.retain(|_, conversation| conversation.until > now);
-        shelves.rooms.retain(|_, room| {
-            room.retain(|_, until| *until > now);
-            !room.is_empty()
-        });
+        if shelves.swept_at.is_none_or(|at| now.duration_since(at) >= SWEEP_EVERY) {
+            shelves.swept_at = Some(now);
+            shelves.sweep(now);
+        }
         shelves
     }
 
@@ -71,7 +70,7 @@ impl Memory {
         let now = Instant::now();
         let mut shelves = self.shelves();
         let Some(entry) = shelves.calls.get_mut(call) else { return false };
-        if entry.held_until > now || entry.record.generation != generation {
+        if !entry.is_kept(now) || entry.held_until > now || entry.record.generation != generation {
             return false;
         }
         entry.record.generation += 1;
@@ -83,7 +82,8 @@ impl Memory {
     fn open(&self, user: &str, call: &str) -> Option<Checkpoint> {
         let conversation =
             Conversation { call: call.to_owned(), checkpoint: None, until: Instant::now() + HANDLES_LAST };
-        self.shelves().conversations.insert(user.to_owned(), conversation)?.checkpoint
+        let before = self.shelves().conversations.insert(user.to_owned(), conversation)?;
+        before.checkpoint.filter(|_| before.until > Instant::now())
     }
 
     fn note(&self, user: &str, call: &str, checkpoint: &Checkpoint) {
@@ -91,6 +91,23 @@ impl Memory {
             conversation.checkpoint = Some(checkpoint.clone());
             conversation.until = Instant::now() + HANDLES_LAST;
         }
+    }
+}
+
+impl Shelves {
+    fn sweep(&mut self, now: Instant) {
+        self.calls.retain(|_, entry| entry.is_kept(now));
+        self.conversations.retain(|_, conversation| conversation.until > now);
+        self.rooms.retain(|_, room| {
+            room.retain(|_, until| *until > now);
+            !room.is_empty()
+        });
+    }
+}
+
+impl Entry {
+    fn is_kept(&self, now: Instant) -> bool {
+        self.kept_until > now
     }
 }
 
@@ -108,7 +125,7 @@ impl Store for Memory {
             let now = Instant::now();
             let found =
                 |entry: &Entry| Found { record: entry.record.clone(), is_held: entry.held_until > now };
-            Ok(self.shelves().calls.get(call).map(found))
+            Ok(self.shelves().calls.get(call).filter(|entry| entry.is_kept(now)).map(found))
         })
     }
 
@@ -130,6 +147,10 @@ impl Store for Memory {
         Box::pin(async move {
             let mut shelves = self.shelves();
             let room = shelves.rooms.entry(room.to_owned()).or_default();
+            if room.len() >= most as usize {
+                let now = Instant::now();
+                room.retain(|_, until| *until > now);
+            }
             let has_place = room.contains_key(name) || room.len() < most as usize;
             if has_place {
                 room.insert(name.to_owned(), Instant::now() + stay);
@@ -156,3 +177,5 @@ impl Store for Memory {
         })
     }
 }
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
