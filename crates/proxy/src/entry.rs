@@ -112,14 +112,6 @@ impl Entry {
 
     // ---- Writing.
 
-    /// Takes one of so many places that all proxies have together; false if there is none.
-    ///
-    /// # Errors
-    /// The registry is away.
-    pub(crate) async fn enter(&self, most: u32) -> Result<bool, Away> {
-        self.store.enter(CALLS, &self.call, most, COUNTED).await
-    }
-
     /// Writes it down, and holds the call for one more lease.
     ///
     /// # Errors
@@ -136,7 +128,7 @@ impl Entry {
             return Ok(());
         }
         if self.is_counted {
-            self.enter(u32::MAX).await?;
+            enter(&*self.store, &self.call, u32::MAX).await?;
         }
         let checkpoint = record.checkpoint.filter(|new| writing.checkpoint.as_ref() != Some(new));
         if let Some(checkpoint) = checkpoint {
@@ -177,6 +169,14 @@ impl Entry {
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes one of so many places for a call that all proxies have together; false if there is none.
+///
+/// # Errors
+/// The registry is away.
+pub(crate) async fn enter(store: &dyn Store, call: &str, most: u32) -> Result<bool, Away> {
+    store.enter(CALLS, call, most, COUNTED).await
 }
 
 /// Writes an entry down whenever it changed and before its lease is over, until it is dropped.

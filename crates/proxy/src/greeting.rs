@@ -3,7 +3,7 @@
 use crate::admission::{Caller, User};
 use crate::call::{Call, call_id};
 use crate::calls::{Entrance, Place};
-use crate::entry::{Entry, hash, opens};
+use crate::entry::{Entry, enter as take_place, hash, opens};
 use crate::house::{House, going_down};
 use crate::node::pass_on;
 use crate::phone::{Heard, Phone};
@@ -94,6 +94,14 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
         return send_away(phone, busy()).await;
     };
     let id = call_id();
+    // First of all: whoever finds no place keeps their last conversation for when they do.
+    if let Some(most) = house.config.limits.calls_in_all {
+        match take_place(&*house.store, &id, most).await {
+            Ok(true) => {}
+            Ok(false) => return send_away(phone, busy()).await,
+            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+        }
+    }
     let user = hash(&user.0);
     let earlier = match house.store.begin(&user, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
@@ -111,13 +119,12 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>) {
     if let Some(place) = house.calls.find(&resume) {
         return enter(&house, &place, phone, hello, false).await;
     }
+    // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
+    let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+        return send_away(phone, crowded()).await;
+    };
     match find_elsewhere(&house, &resume, &hello, phone).await {
-        Ok(Some((record, phone))) => {
-            let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
-                return send_away(phone, busy()).await;
-            };
-            lead(house, resume.call, record, phone, hello).await;
-        }
+        Ok(Some((record, phone))) => lead(house, resume.call, record, phone, hello).await,
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
     }
@@ -170,15 +177,8 @@ async fn find_elsewhere(
 async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
-    let (is_new, most) = (hello.resume.is_none(), house.config.limits.calls_in_all);
-    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, most.is_some());
-    if let (true, Some(most)) = (is_new, most) {
-        match entry.enter(most).await {
-            Ok(true) => {}
-            Ok(false) => return send_away(phone, busy()).await,
-            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
-        }
-    }
+    let is_counted = house.config.limits.calls_in_all.is_some();
+    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, is_counted);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
         return send_away(phone, unavailable(&house, &away)).await;
@@ -217,6 +217,12 @@ fn new_secret(house: &House, entry: &Entry, hello: &Hello) -> Option<String> {
 
 fn busy() -> Trouble {
     Trouble::new(Code::Limited, "All lines are busy: try again in a moment.").retry_after_ms(10_000)
+}
+
+/// Unlike a new call, one that goes on is not over for that.
+fn crowded() -> Trouble {
+    let sentence = "All lines of this proxy are busy: the call goes on as soon as one is free.";
+    Trouble::new(Code::Unavailable, sentence).retry_after_ms(1_000)
 }
 
 /// The same for one that never was, one that is over, and one that is somebody else's.

@@ -241,6 +241,56 @@ async fn calls_are_counted_over_all_proxies() {
     patiently(async { while says_hello_or_not(second.address).await.is_none() {} }).await;
 }
 
+#[tokio::test]
+async fn who_found_no_place_still_has_their_last_conversation() {
+    let house = House::of_two_answers("no-place").await;
+    let proxy = house.proxy_with(|config| config.limits.calls_in_all = Some(1)).await;
+    let (mut phone, _) = begins(proxy.address).await;
+    converses(&mut phone, 0).await;
+    wait_committed(&mut phone).await;
+    let mut late = greets(proxy.address, json!({ "continue": true })).await;
+    assert_trouble(late.wait_end().await, Code::Limited, "All lines are busy");
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    patiently(async {
+        loop {
+            let mut phone = greets(proxy.address, json!({ "continue": true })).await;
+            if phone.try_ready().await.is_some() {
+                return;
+            }
+        }
+    })
+    .await;
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+#[tokio::test]
+async fn a_call_that_finds_no_room_with_another_proxy_is_not_lost() {
+    let house = House::of_two_answers("no-room").await;
+    let first = house.proxy().await;
+    let second = house.proxy_with(|config| config.limits.calls = 1).await;
+    let (mut phone, ready) = begins(first.address).await;
+    converses(&mut phone, 0).await;
+    let safe = wait_committed(&mut phone).await;
+    let (mut other, _) = begins(second.address).await;
+    first.stop().await;
+    let mut early = greets(second.address, resume(&ready.call, ready.secret.as_deref().unwrap(), 40)).await;
+    assert_trouble(early.wait_end().await, Code::Unavailable, "as soon as one is free");
+    other.say(r#"{"type":"bye"}"#).await;
+    other.wait_close().await;
+    let again = patiently(async {
+        loop {
+            let hello = resume(&ready.call, ready.secret.as_deref().unwrap(), 40);
+            let mut phone = greets(second.address, hello).await;
+            if let Some(again) = phone.try_ready().await {
+                return again;
+            }
+        }
+    })
+    .await;
+    assert_eq!((again.call, again.next), (ready.call, Some(safe)));
+}
+
 /// A phone in a new call, if there is room for it.
 async fn says_hello_or_not(address: SocketAddr) -> Option<Ready> {
     greets(address, json!({})).await.try_ready().await
