@@ -5,7 +5,7 @@
 mod stage;
 
 use core::f32::consts::TAU;
-use serde_json::Value;
+use stage::tape::resumed;
 use stage::{Folder, Phone, Proxy, frame, simulator};
 use vivavoce_wire::FromProxy;
 use vivavoce_wire::message::TurnState;
@@ -40,9 +40,7 @@ async fn a_call_survives_that_the_service_leaves() {
     }
     phone.say(r#"{"type":"bye"}"#).await;
     phone.wait_close().await;
-    let setups = setups(&folder);
-    assert_eq!(setups.len(), 2);
-    assert_eq!((setups[0]["resumed"].as_bool(), setups[1]["resumed"].as_bool()), (Some(false), Some(true)));
+    assert_eq!(resumed(&folder), [false, true]);
 }
 
 #[tokio::test]
@@ -72,8 +70,7 @@ async fn a_call_survives_a_failure_in_the_middle_of_an_answer_and_asks_again() {
     assert_eq!(turn(&mut phone).await, (2, TurnState::Complete));
     phone.say(r#"{"type":"bye"}"#).await;
     phone.wait_close().await;
-    let setups = setups(&folder);
-    assert_eq!((setups.len(), setups[1]["resumed"].as_bool()), (2, Some(true)));
+    assert_eq!(resumed(&folder), [false, true]);
     let heard = heard(&folder, 2);
     assert!(heard.starts_with(&spoken), "each sample of {} once, of {} heard", spoken.len(), heard.len());
     assert!(heard[spoken.len()..].iter().all(|sample| *sample == 0));
@@ -107,8 +104,7 @@ async fn a_call_survives_that_its_session_is_forgotten() {
     }
     phone.say(r#"{"type":"bye"}"#).await;
     phone.wait_close().await;
-    let resumed: Vec<Option<bool>> = setups(&folder).iter().map(|setup| setup["resumed"].as_bool()).collect();
-    assert_eq!(resumed, [Some(false), Some(false)], "one was refused in between");
+    assert_eq!(resumed(&folder), [false, false], "one was refused in between");
 }
 
 #[tokio::test]
@@ -162,17 +158,6 @@ async fn speaks(phone: &mut Phone) -> Vec<i16> {
         phone.send(frame(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect())).await;
     }
     spoken
-}
-
-/// How the setups of all connections were answered.
-fn setups(folder: &Folder) -> Vec<Value> {
-    let tapes = (1..).map_while(|number| std::fs::read(folder.0.join(format!("session-{number}.json"))).ok());
-    let setup = |tape: Vec<u8>| {
-        let tape: Value = serde_json::from_slice(&tape).unwrap();
-        let events = tape["events"].as_array().unwrap();
-        events.iter().find(|event| event["event"] == "setup_complete").cloned()
-    };
-    tapes.filter_map(setup).collect()
 }
 
 /// What the service heard over its connection number so.

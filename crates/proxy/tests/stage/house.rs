@@ -1,8 +1,8 @@
 //! Several proxies, and what they share.
 
 use super::redis::Redis;
+use super::tape::resumed;
 use super::{Folder, Proxy, nobody, patiently, simulator};
-use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -85,15 +85,7 @@ impl House {
 
     /// How the service answered the setups of all its connections.
     pub(crate) fn setups(&self) -> Vec<bool> {
-        let tapes = (1..).map_while(|n| std::fs::read(self.folder.0.join(format!("session-{n}.json"))).ok());
-        let resumed = |tape: Vec<u8>| {
-            let tape: Value = serde_json::from_slice(&tape).unwrap();
-            let events = tape["events"].as_array().unwrap();
-            events.iter().find(|event| event["event"] == "setup_complete").unwrap()["resumed"]
-                .as_bool()
-                .unwrap()
-        };
-        tapes.map(resumed).collect()
+        resumed(&self.folder)
     }
 }
 

@@ -65,4 +65,18 @@ impl Tape {
     }
 }
 
+/// Of each connection whose setup was taken, whether a session was taken up again.
+pub(crate) fn resumed(folder: &Folder) -> Vec<bool> {
+    let tapes = (1..).map_while(|number| std::fs::read(folder.0.join(format!("session-{number}.json"))).ok());
+    let resumed = |tape: Vec<u8>| {
+        let tape: Value = serde_json::from_slice(&tape).unwrap();
+        let events = tape["events"].as_array().unwrap();
+        events
+            .iter()
+            .find(|event| event["event"] == "setup_complete")
+            .map(|event| event["resumed"].as_bool().unwrap())
+    };
+    tapes.filter_map(resumed).collect()
+}
+
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
