@@ -25,7 +25,7 @@ use crate::Moment;
 use crate::arrived::Arrived;
 use barge_in::{Interruption, Verdict};
 use bytes::Bytes;
-use captions::Captions;
+use captions::{Captions, Over};
 use closing::Closing;
 use core::time::Duration;
 use ear::Ear;
@@ -466,6 +466,7 @@ impl Client {
     fn end_turns(&mut self) {
         for (epoch, samples) in self.turns.end_all() {
             self.queue.push(ClientOutput::EndTurn { epoch, samples });
+            self.captions.ended(epoch, samples, Some(Over::BrokeOff));
         }
     }
 
@@ -512,7 +513,7 @@ impl Client {
         if complete {
             self.turns.complete(epoch);
         }
-        self.captions.ended(epoch, self.turns.received(epoch), complete);
+        self.captions.ended(epoch, self.turns.received(epoch), complete.then_some(Over::Complete));
         self.advance_captions();
     }
 

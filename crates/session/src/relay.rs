@@ -330,6 +330,7 @@ impl Relay {
             return;
         }
         self.recap.note(Side::Person, &text);
+        self.turns.is_asked_anew();
         if self.passes() {
             self.deliver(self.number(), Kept::Text(text), now);
         } else if !self.early.keep_text(self.number(), text) {
@@ -352,6 +353,9 @@ impl Relay {
         }
         self.phone_hears_speech = speaking;
         self.uplog.hears_words(now);
+        if speaking {
+            self.turns.is_asked_anew();
+        }
         if !self.client_marks_speech() {
             return;
         }
@@ -531,11 +535,7 @@ impl Relay {
         }
         // What an interrupted message still holds of the model's voice and words is of the turn that was cut.
         if !content.interrupted {
-            let said = service::words(content);
-            let mut words = self.turns.transcript(&said, now);
-            words.extend(self.turns.audio(&service::audio(content), now));
-            self.note_answer(&words, &said);
-            self.credit.keep(words);
+            self.model_spoke(&service::words(content), &service::audio(content), now);
         }
         if content.generation_complete {
             let words = self.turns.generated();
@@ -560,6 +560,22 @@ impl Relay {
         word.into_iter().for_each(|word| self.tell_word(word));
     }
 
+    fn model_spoke(&mut self, said: &str, sound: &[&Bytes], now: Moment) {
+        if said.is_empty() && sound.iter().all(|part| part.is_empty()) {
+            return;
+        }
+        if self.turns.gives_way() {
+            self.cut_off(now);
+        }
+        if self.turns.begins_to_repeat() {
+            self.repeats(now);
+        }
+        let mut words = self.turns.transcript(said, now);
+        words.extend(self.turns.audio(sound, now));
+        self.note_answer(&words, said, now);
+        self.credit.keep(words);
+    }
+
     fn user_spoke(&mut self, piece: &Transcription, now: Moment) {
         let text = self.echo.hear(&piece.text, now);
         let done = piece.finished && (!text.is_empty() || piece.text.is_empty());
@@ -567,6 +583,9 @@ impl Relay {
     }
 
     fn show_user(&mut self, text: String, done: bool) {
+        if !text.trim().is_empty() {
+            self.turns.is_asked_anew();
+        }
         if !text.is_empty() || done {
             self.recap.note(Side::Person, &text);
             self.tell(FromProxy::UserTranscript { text, done });

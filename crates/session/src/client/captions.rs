@@ -27,10 +27,17 @@ struct ModelCaption {
     words: Transcript,
     /// Samples of the turn, once all came.
     length: Option<u64>,
-    /// Nothing more is promised: whether the turn broke off.
-    over: Option<bool>,
+    /// Nothing more is promised.
+    over: Option<Over>,
     /// Whether the page was told of its end.
     closed: bool,
+}
+
+/// How a turn came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Complete,
+    BrokeOff,
 }
 
 type Queue = Vec<ClientOutput>;
@@ -66,13 +73,11 @@ impl Captions {
         self.of(epoch).words.push(text, received);
     }
 
-    /// All sound of a turn came; if it is `complete`, so did its words, but for late ones.
-    pub(super) fn ended(&mut self, epoch: u32, samples: u64, complete: bool) {
+    /// All sound of a turn came; if it is `over`, so did its words, but for late ones, or it broke off.
+    pub(super) fn ended(&mut self, epoch: u32, samples: u64, over: Option<Over>) {
         let Some(caption) = self.model.iter_mut().find(|caption| caption.epoch == epoch) else { return };
         caption.length = Some(samples);
-        if complete {
-            caption.over.get_or_insert(false);
-        }
+        caption.over = caption.over.or(over);
     }
 
     /// The line is lost: what came of each turn is all there will be.
@@ -81,7 +86,7 @@ impl Captions {
         self.close_user(queue);
         for caption in &mut self.model {
             caption.length = Some(received(caption.epoch));
-            caption.over.get_or_insert(true);
+            caption.over.get_or_insert(Over::BrokeOff);
         }
     }
 
@@ -90,14 +95,14 @@ impl Captions {
         for caption in &mut self.model {
             let heard = heard(caption.epoch);
             let is_all_heard = caption.advance(heard, self.pace, queue);
-            let Some(cut) = caption.over.filter(|_| is_all_heard) else { continue };
+            let Some(over) = caption.over.filter(|_| is_all_heard) else { continue };
             let pace = caption.length.and_then(|length| caption.words.pace(length));
             if !caption.closed
                 && let Some(pace) = pace
             {
                 self.pace = Some(self.pace.map_or(pace, |usual| f64::midpoint(usual, pace)));
             }
-            caption.close(cut, queue);
+            caption.close(over == Over::BrokeOff, queue);
         }
     }
 
@@ -105,7 +110,7 @@ impl Captions {
     pub(super) fn cut(&mut self, epoch: u32, heard: impl Fn(u32) -> u64, queue: &mut Queue) {
         for caption in self.model.iter_mut().filter(|caption| caption.epoch <= epoch) {
             let is_all_heard = caption.advance(heard(caption.epoch), self.pace, queue);
-            caption.close(!is_all_heard || caption.over == Some(true), queue);
+            caption.close(!is_all_heard || caption.over == Some(Over::BrokeOff), queue);
         }
         self.model.retain(|caption| caption.epoch > epoch);
         self.settle(queue);

@@ -6,7 +6,7 @@
 
 use super::early::Kept;
 use super::recap::Side;
-use super::turns::Word;
+use super::turns::{Fate, Word};
 use super::upstream::Due;
 use super::verdict::{self, End, Policy};
 use super::watch::Cure;
@@ -68,6 +68,7 @@ impl Relay {
     /// Another connection listens: it is told what it has forgotten, and then what the phone said meanwhile.
     fn go_on_talking(&mut self, now: Moment) {
         let remembers = self.upstream.handle().is_some();
+        let is_answered = self.is_answered();
         let mut again = if remembers { self.uplog.take(now) } else { self.uplog.take_unanswered(now) };
         if !self.sees_words() {
             again.wordless = 0;
@@ -75,11 +76,14 @@ impl Relay {
         if again.wordless < again.items.len() {
             self.uplog.hears_words(now);
         }
-        let is_cut = if remembers { self.watch.is_younger() } else { self.turns.is_speaking() };
-        if is_cut {
-            self.cut_off(now);
-        }
-        let words = self.turns.orphaned();
+        let is_lost = if remembers { self.watch.is_younger() } else { self.turns.is_speaking() };
+        let asks = again.wordless < again.items.len();
+        let fate = match (is_lost, remembers && is_answered && asks) {
+            (true, true) => Fate::Repeats,
+            (true, false) => Fate::GivesWay,
+            (false, _) => Fate::Over,
+        };
+        let words = self.turns.orphaned(fate);
         self.credit.keep(words);
         let before = again.before.unwrap_or_else(|| self.stream.clone());
         if remembers {
@@ -94,11 +98,16 @@ impl Relay {
             }
         }
         self.expect_words(remembers, &again.items, now);
-        self.watch.begins_anew(is_cut && !again.items.is_empty(), now);
+        self.watch.begins_anew(is_lost && !again.items.is_empty(), now);
         self.early.rewind(again.items, again.wordless);
         self.early.begin(now);
         self.send_due(now);
         self.catch_up(now);
+    }
+
+    /// Whether the phone has all of an answer, after which the person said nothing more.
+    fn is_answered(&self) -> bool {
+        self.turns.is_whole() && self.uplog.is_answered() && !self.phone_hears_speech
     }
 
     /// What is said again is written down again: it stands on the phone's screen already.
@@ -146,6 +155,12 @@ impl Relay {
         }
     }
 
+    /// Notes that the model begins an answer that the phone has.
+    pub(super) fn repeats(&mut self, now: Moment) {
+        self.uplog.answer_begins(now);
+        self.watch.answers();
+    }
+
     /// Whether there is a sign of it in time whenever somebody speaks.
     fn sees_words(&self) -> bool {
         self.config.setup.input_audio_transcription.is_some()
@@ -159,10 +174,10 @@ impl Relay {
     }
 
     /// Notes that the model spoke.
-    pub(super) fn note_answer(&mut self, words: &[Word], said: &str) {
+    pub(super) fn note_answer(&mut self, words: &[Word], said: &str, now: Moment) {
         let Some(first) = words.first() else { return };
         if first.begins_a_turn() {
-            self.uplog.answer_begins();
+            self.uplog.answer_begins(now);
         }
         self.recap.note(Side::Model, said);
         self.watch.answers();

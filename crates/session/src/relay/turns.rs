@@ -34,6 +34,23 @@ enum State {
     Cut { until: Moment },
     /// Cut off by the phone; the service may not know of it and say all.
     Silenced,
+    /// Its connection is gone, and its question is asked again: what came of it is heard until the next turn begins.
+    /// `whole` if the phone was told that nothing more comes of it.
+    GivesWay { whole: bool },
+    /// The service forgot a turn that the phone has whole, and says it once more to nobody, until it is over or
+    /// interrupted, and a little longer.
+    Repeats { begun: bool, until: Option<Moment> },
+}
+
+/// What becomes of the newest turn when its connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The next session knows it, or need not.
+    Over,
+    /// Its question is asked again, and the next answer takes its place.
+    GivesWay,
+    /// Its question is asked again, and the phone has the answer.
+    Repeats,
 }
 
 /// Something for the phone.
@@ -82,27 +99,29 @@ impl Turns {
 
     /// The service has said all of this turn.
     pub(super) fn generated(&mut self) -> Vec<Word> {
-        match self.state {
-            State::Speaking => {
-                self.state = State::Generated;
-                vec![self.word(TurnState::Generated, None)]
-            }
-            State::Idle | State::Hushed | State::Generated | State::Cut { .. } | State::Silenced => {
-                Vec::new()
-            }
+        if self.state != State::Speaking {
+            return Vec::new();
         }
+        self.state = State::Generated;
+        vec![self.word(TurnState::Generated, None)]
     }
 
     /// The service takes the turn as over. One in which it said nothing is told of too.
     pub(super) fn complete(&mut self, reason: Option<String>) -> Vec<Word> {
+        let is_told = matches!(
+            self.state,
+            State::Hushed | State::GivesWay { whole: true } | State::Repeats { .. }
+        );
         let mut words = match self.state {
             State::Idle => self.begin(),
-            State::Hushed | State::Speaking | State::Generated | State::Cut { .. } | State::Silenced => {
+            State::GivesWay { whole: false } => {
+                self.state = State::Speaking;
                 Vec::new()
             }
+            _ => Vec::new(),
         };
         words.extend(self.generated());
-        if self.state != State::Hushed {
+        if !is_told {
             words.push(self.word(TurnState::Complete, reason));
         }
         self.state = State::Idle;
@@ -113,23 +132,59 @@ impl Turns {
     /// The user spoke over the model, or over what the phone still plays, if some of it `is_unheard`.
     pub(super) fn interrupted(&mut self, is_unheard: bool, now: Moment) -> Option<Word> {
         self.odd = None;
-        let is_audible = is_unheard || matches!(self.state, State::Speaking | State::Generated);
+        let is_going_on =
+            matches!(self.state, State::Speaking | State::Generated | State::GivesWay { whole: false });
         self.state = match self.state {
             State::Speaking | State::Generated | State::Silenced => State::Cut { until: now + STALE },
-            State::Idle | State::Hushed => State::Hushed,
+            State::GivesWay { whole: false } => State::Cut { until: now },
+            State::Idle | State::Hushed | State::GivesWay { whole: true } => State::Hushed,
             State::Cut { until } => State::Cut { until },
+            State::Repeats { begun, until } => {
+                State::Repeats { begun, until: Some(until.unwrap_or(now + STALE)) }
+            }
         };
-        is_audible.then(|| self.word(TurnState::Interrupted, None))
+        (is_unheard || is_going_on).then(|| self.word(TurnState::Interrupted, None))
     }
 
     /// The connection that the newest turn came over is gone: what comes over the next one begins another.
-    pub(super) fn orphaned(&mut self) -> Vec<Word> {
-        match self.state {
-            State::Idle | State::Hushed => {
-                self.state = State::Idle;
-                Vec::new()
+    pub(super) fn orphaned(&mut self, fate: Fate) -> Vec<Word> {
+        let state = self.state;
+        if fate == Fate::GivesWay && matches!(state, State::Speaking | State::GivesWay { whole: false }) {
+            self.odd = None;
+            self.state = State::GivesWay { whole: false };
+            return Vec::new();
+        }
+        let words = if state == State::Idle { Vec::new() } else { self.complete(None) };
+        self.state = match fate {
+            Fate::GivesWay if !matches!(state, State::Hushed | State::Cut { .. } | State::Silenced) => {
+                State::GivesWay { whole: true }
             }
-            State::Speaking | State::Generated | State::Cut { .. } | State::Silenced => self.complete(None),
+            Fate::Over | Fate::GivesWay => State::Idle,
+            Fate::Repeats => State::Repeats { begun: false, until: None },
+        };
+        words
+    }
+
+    /// Whether the phone has the whole newest turn, and nobody spoke over it, or the service was saying it once more.
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self.state, State::Idle | State::Generated | State::Repeats { until: None, .. })
+    }
+
+    /// Whether the newest turn is to fall silent when the next one begins.
+    pub(super) const fn gives_way(&self) -> bool {
+        matches!(self.state, State::GivesWay { .. })
+    }
+
+    /// The service says something; whether that begins what it says once more.
+    pub(super) fn begins_to_repeat(&mut self) -> bool {
+        let State::Repeats { begun, until: None } = &mut self.state else { return false };
+        !core::mem::replace(begun, true)
+    }
+
+    /// The person has said something more: what the service says next may be the answer to that.
+    pub(super) fn is_asked_anew(&mut self) {
+        if matches!(self.state, State::Repeats { begun: false, .. }) {
+            self.state = State::Idle;
         }
     }
 
@@ -140,12 +195,12 @@ impl Turns {
 
     /// Whether the newest turn was cut off and the service has yet to say that it is over.
     pub(super) const fn is_cut(&self) -> bool {
-        matches!(self.state, State::Cut { .. })
+        matches!(self.state, State::Cut { .. } | State::Repeats { until: Some(_), .. })
     }
 
     /// Whether the service takes the newest turn as over.
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Idle | State::Hushed)
+        matches!(self.state, State::Idle | State::Hushed | State::GivesWay { .. })
     }
 
     /// The phone silenced the newest turn by itself.
@@ -165,7 +220,12 @@ impl Turns {
                 self.state = State::Speaking;
                 Vec::new()
             }
-            State::Idle | State::Hushed | State::Cut { .. } | State::Silenced => {
+            State::Idle
+            | State::Hushed
+            | State::Cut { .. }
+            | State::Silenced
+            | State::GivesWay { .. }
+            | State::Repeats { .. } => {
                 self.epoch = self.epoch.saturating_add(1);
                 self.state = State::Speaking;
                 self.samples = 0;
@@ -179,8 +239,9 @@ impl Turns {
     fn is_stale(&self, now: Moment) -> bool {
         match self.state {
             State::Cut { until } => now < until,
+            State::Repeats { until, .. } => until.is_none_or(|until| now < until),
             State::Silenced => true,
-            State::Idle | State::Hushed | State::Speaking | State::Generated => false,
+            State::Idle | State::Hushed | State::Speaking | State::Generated | State::GivesWay { .. } => false,
         }
     }
 

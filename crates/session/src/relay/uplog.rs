@@ -14,8 +14,9 @@ pub(super) struct Uplog {
     text_bytes: usize,
     /// Entries below this count, over all that ever were, have been answered.
     answered: u64,
-    /// Those that the model had when it began to speak.
+    /// Those that the model had when it began to speak, and when that was.
     asked: u64,
+    answers_since: Option<Moment>,
     /// Entries that left by the front.
     gone: u64,
     /// Where somebody may have spoken, if there was a sign of it.
@@ -84,8 +85,17 @@ impl Uplog {
     }
 
     /// The model begins to answer what it was sent.
-    pub(super) fn answer_begins(&mut self) {
+    pub(super) fn answer_begins(&mut self, now: Moment) {
         self.asked = self.gone + self.sent.len() as u64;
+        self.answers_since = Some(now);
+    }
+
+    /// Whether the person has said nothing since the model began its newest answer.
+    pub(super) fn is_answered(&self) -> bool {
+        let Some(since) = self.answers_since else { return false };
+        let later = self.sent.iter().skip((self.asked.saturating_sub(self.gone)) as usize);
+        let is_silent = self.words.is_none_or(|words| words.newest_sign <= since + LATE_SIGN);
+        is_silent && later.into_iter().all(|sent| matches!(sent.what, Kept::Audio(_) | Kept::End))
     }
 
     /// It has answered.
@@ -137,6 +147,8 @@ const MOST_AUDIO: Duration = Duration::from_secs(60);
 const MOST_TEXT_BYTES: usize = 1 << 20;
 /// Words are written down, and a detector makes up its mind, within this.
 const SIGN_DELAY: Duration = Duration::from_secs(3);
+/// So long after an answer began, there may come signs of what it answers.
+const LATE_SIGN: Duration = Duration::from_secs(1);
 /// That in frames of 10 ms, and some text.
 const MOST_ENTRIES: usize = 8_192;
 
@@ -213,11 +225,11 @@ mod tests {
     #[test]
     fn who_knows_nothing_is_asked_only_what_was_not_answered() {
         let mut log = log(10);
-        log.answer_begins();
+        log.answer_begins(at(0));
         note(&mut log, 10);
         log.answer_ends();
         note(&mut log, 11);
-        log.answer_begins();
+        log.answer_begins(at(0));
         note(&mut log, 12);
         log.cover(at(99), false);
         assert_eq!(numbers(log.take_unanswered(at(0))), [10, 11, 12]);

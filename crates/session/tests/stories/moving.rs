@@ -78,7 +78,7 @@ fn what_had_reached_the_phone_plays_on_and_the_next_turn_follows_it() {
         (Some(24_000), Some(48_000), Some(24_000))
     );
     assert_eq!(pair.player.ends[&2], 48_000);
-    assert_eq!(pair.caption_ends(Who::Model).last(), Some(&(3, false)));
+    assert_eq!(pair.caption_ends(Who::Model), [(1, false), (2, true), (3, false)]);
 }
 
 #[test]

@@ -148,11 +148,133 @@ fn nobody_is_waited_for_longer_than_the_service_waits() {
     assert_eq!(pair.service.setups.len(), 2);
     pair.pass(ms(2_000));
     assert_once_but_near_handles(&pair, &asked);
-    assert_eq!(pair.caption_ends(Who::Model), [(1, true)], "it is asked again");
+    assert_eq!((pair.caption_ends(Who::Model).len(), pair.player.underruns), (0, 0), "what came is heard");
+    let heard = pair.player.heard_of(1);
     answers(&mut pair, 3_000, 24_000);
     is_done(&mut pair);
     pair.pass(ms(2_000));
+    assert_eq!(pair.caption_ends(Who::Model), [(1, true), (2, false)], "until it is asked again");
+    assert!((heard..heard + 4_800).contains(&pair.player.heard_of(1)), "{heard}");
+    assert_eq!((pair.player.heard[&(2, 3_000)], pair.player.underruns), (24_000, 0));
+}
+
+// ---- The answer has come whole, and no handle holds it.
+
+#[test]
+fn an_answer_that_came_whole_is_heard_once_when_the_service_leaves_in_the_midst_of_it() {
+    let mut pair = answered_at_length();
+    goes_away(&mut pair, "10s");
+    pair.until("left", |pair| pair.service.setups.len() == 2);
+    says_it_once_more(&mut pair);
+    assert_eq!(pair.player.heard_of(1), 12 * 24_000);
+    assert_eq!((pair.player.underruns, pair.caption_ends(Who::Model)), (0, vec![(1, false)]));
+    the_next_answer_is_heard(&mut pair);
+}
+
+#[test]
+fn an_answer_that_came_whole_is_heard_once_when_its_connection_breaks() {
+    for is_complete in [false, true] {
+        let mut pair = answered_at_length();
+        if is_complete {
+            is_done(&mut pair);
+        }
+        pair.service_closes(1011, "Internal error encountered.");
+        pair.until("again there", |pair| pair.service.setups.len() == 2);
+        says_it_once_more(&mut pair);
+        assert_eq!(pair.player.heard_of(1), 12 * 24_000);
+        assert_eq!((pair.player.underruns, pair.caption_ends(Who::Model)), (0, vec![(1, false)]));
+        the_next_answer_is_heard(&mut pair);
+    }
+}
+
+#[test]
+fn an_answer_that_is_to_be_heard_once_stays_so_when_the_next_connection_breaks_too() {
+    let mut pair = answered_at_length();
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("again there", |pair| pair.service.setups.len() == 2);
+    pair.pass(ms(2_500));
+    answers(&mut pair, 3_000, 24_000);
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("again there", |pair| pair.service.setups.len() == 3);
+    says_it_once_more(&mut pair);
+    assert_eq!((pair.player.heard_of(1), pair.player.underruns), (12 * 24_000, 0));
+    the_next_answer_is_heard(&mut pair);
+}
+
+#[test]
+fn who_speaks_over_an_answer_that_is_said_once_more_is_answered() {
+    let mut pair = answered_at_length();
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("again there", |pair| pair.service.setups.len() == 2);
+    pair.pass(ms(2_500));
+    answers(&mut pair, 3_000, 24_000);
+    pair.pass(ms(1_000));
+    pair.service_says(&json!({"serverContent": {"interrupted": true}}));
+    pair.pass(ms(100));
+    let heard = pair.player.heard_of(1);
+    assert_eq!(pair.caption_ends(Who::Model), [(1, true)]);
+    answers(&mut pair, 3_001, 4_800);
+    pair.service_says(&json!({"serverContent": {"turnComplete": true}}));
+    pair.pass(ms(500));
+    assert_eq!((pair.player.heard_of(1), pair.player.heard.contains_key(&(2, 3_001))), (heard, false));
+    the_next_answer_is_heard(&mut pair);
+}
+
+#[test]
+fn who_asks_something_else_before_an_answer_is_said_once_more_hears_all_that_comes() {
+    let mut pair = answered_at_length();
+    pair.service_closes(1011, "Internal error encountered.");
+    pair.until("again there", |pair| pair.service.setups.len() == 2);
+    pair.pass(ms(2_500));
+    pair.does(ClientInput::Text("Or rather the date?".into()));
+    pair.pass(ms(200));
+    answers(&mut pair, 3_000, 24_000);
+    is_done(&mut pair);
+    pair.pass(Duration::from_secs(14));
     assert_eq!(pair.player.heard[&(2, 3_000)], 24_000);
+}
+
+/// A question is answered by twelve seconds of sound, all of which came within one.
+fn answered_at_length() -> Pair {
+    let mut pair = talking_with_a_handle();
+    speaks(&mut pair, 1_000, 2_000);
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "What is the time?"}}}));
+    pair.pass(ms(700));
+    answers(&mut pair, 2_000, 24_000);
+    for _ in 1..12 {
+        pair.service_says(&speech(2_000, 24_000));
+        pair.pass(ms(80));
+    }
+    pair.service_says(&json!({"serverContent": {"generationComplete": true}}));
+    pair.pass(ms(1_500));
+    pair
+}
+
+/// The next session hears the question and answers it; the phone hears nothing of that.
+fn says_it_once_more(pair: &mut Pair) {
+    pair.pass(ms(2_500));
+    let asked: Vec<i16> = (1_000..1_100).collect();
+    assert_once_but_near_handles(pair, &asked);
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "What is the time?"}}}));
+    answers(pair, 3_000, 24_000);
+    for _ in 1..12 {
+        pair.service_says(&speech(3_000, 24_000));
+    }
+    is_done(pair);
+    pair.pass(Duration::from_secs(10));
+    pair.service_gives_a_handle();
+    assert!(pair.player.heard.keys().all(|(epoch, _)| *epoch == 1), "{:?}", pair.player.heard);
+    assert_eq!(pair.caption(Who::User, 0), "What is the time?");
+}
+
+fn the_next_answer_is_heard(pair: &mut Pair) {
+    speaks(pair, 5_000, 1_000);
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "Thank you."}}}));
+    pair.pass(ms(700));
+    answers(pair, 4_000, 24_000);
+    is_done(pair);
+    pair.pass(ms(2_000));
+    assert_eq!(pair.player.heard[&(2, 4_000)], 24_000);
 }
 
 #[test]
