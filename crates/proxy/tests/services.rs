@@ -53,8 +53,34 @@ async fn that_the_service_leaves_is_never_heard() {
 }
 
 #[tokio::test]
+async fn that_the_service_leaves_while_its_answer_is_heard_is_never_heard() {
+    // It has to be left when its answer has come whole and is heard by half.
+    let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 500\ndo = { go_away = 4 }";
+    let (house, _proxy, _network, mut caller) = call("service-hurries", fault, 8).await;
+    caller.speaks(1_000);
+    caller.until("the answer", |caller| whole_turns(caller) == 1).await;
+    let first = Tape::with(&house.folder, 1, "gone").await;
+    let heard_on = first.at_s("gone") - first.at_s("answer") - 0.5;
+    assert!((0.5..1.5).contains(&heard_on), "it was left {heard_on} s later");
+    // The next session says it once more, to nobody, and then answers.
+    caller.passes(5_000).await;
+    caller.speaks(1_000);
+    caller.until("another", |caller| whole_turns(caller) == 2).await;
+    caller.hangs_up().await;
+    let second = Tape::with(&house.folder, 2, "gone").await;
+    println!("starved for {:?}", caller.speaker.starved());
+    assert!(caller.speaker.starved() < Duration::from_millis(100));
+    assert_eq!(second.count("turn_complete"), 2);
+    assert!(second.spoken().len() > 2 * 16_000, "it was asked both");
+    let cut = |event: &&ClientEvent| matches!(event, ClientEvent::CaptionEnd { cut: true, .. });
+    assert_eq!(caller.events.iter().find(cut), None);
+    assert_eq!((caller.readies.len(), caller.complaints()), (1, vec![]));
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+#[tokio::test]
 async fn an_answer_that_the_service_breaks_off_is_given_again() {
-    let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 900\n\
+    let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 300\n\
                  do = { close = { code = 1011, reason = \"Internal error encountered.\" } }";
     let (house, _proxy, _network, mut caller) = call("service-breaks-off", fault, 2).await;
     caller.speaks(1_000);
@@ -73,7 +99,9 @@ async fn an_answer_that_the_service_breaks_off_is_given_again() {
     assert!(said.starts_with(&heard) && said.ends_with(&again));
     assert!(heard.len() + again.len() >= said.len(), "nothing between them is lost");
     let between = second.at_s("setup_complete") - first.at_s("close");
-    println!("the next connection listens {:.0} ms after the first was lost", between * 1_000.0);
+    let starved = caller.speaker.starved();
+    println!("the next connection listens after {:.0} ms, silence for {starved:?}", between * 1_000.0);
     assert!(between < 1.5, "{between} s");
+    assert_eq!(caller.speaker.rendered.len(), 2, "what came of it was heard meanwhile");
     assert_eq!((caller.readies.len(), caller.complaints()), (1, vec![]));
 }

@@ -730,11 +730,11 @@ impl Relay {
     fn wake_at(&self) -> Option<Moment> {
         match self.phase {
             Phase::Fresh | Phase::Over => None,
-            Phase::Beginning => self.upstream.due_at(),
+            Phase::Beginning => self.upstream.due_at(self.turns.is_speaking()),
             Phase::Talking => {
                 let credit = self.credit.due_at().filter(|_| self.seat.is_taken());
                 let report = self.taken.due_at().filter(|_| self.seat.is_kept());
-                let service = [self.upstream.due_at(), self.early.due_at(), self.mute_at()];
+                let service = [self.upstream.due_at(self.turns.is_speaking()), self.early.due_at(), self.mute_at()];
                 let due = [self.seat.due_at(), credit, self.stands_still_at(), report];
                 service.into_iter().chain(due).flatten().min()
             }

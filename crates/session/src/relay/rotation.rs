@@ -185,7 +185,7 @@ impl Relay {
 
     /// Does what is due of the connection.
     pub(super) fn look_at_the_service(&mut self, now: Moment) {
-        match self.upstream.due(now) {
+        match self.upstream.due(self.turns.is_speaking(), now) {
             Some(Due::Open) => self.open_service(now),
             Some(Due::NeverOpened) => self.service_never(verdict::never_opened(), now),
             Some(Due::NeverReady) => self.service_never(verdict::never_ready(), now),
@@ -234,7 +234,7 @@ impl Relay {
             return self.gives_up(verdict::judge(1008, "The operation was aborted"));
         }
         self.queue.push_back(RelayOutput::Reconnects(why));
-        if self.upstream.due(now).is_some() {
+        if self.upstream.due(self.turns.is_speaking(), now).is_some() {
             self.open_service(now);
         }
     }

@@ -189,8 +189,8 @@ impl Turns {
     }
 
     /// Whether the service speaks.
-    pub(super) fn is_speaking(&self) -> bool {
-        self.state == State::Speaking
+    pub(super) const fn is_speaking(&self) -> bool {
+        matches!(self.state, State::Speaking)
     }
 
     /// Whether the newest turn was cut off and the service has yet to say that it is over.

@@ -42,8 +42,11 @@ enum State {
 struct Leave {
     /// Then it does.
     at: Moment,
-    /// Whatever is going on, nobody waits for longer.
+    /// Nobody waits for longer.
     by: Moment,
+    /// But the model, if it is in the midst of an answer: that comes several times as fast as it is heard, and if it comes
+    /// whole yet, nobody hears the change.
+    answered_by: Moment,
 }
 
 /// What is due of a connection.
@@ -105,14 +108,18 @@ impl Upstream {
 
     /// The service ends the connection after so long.
     pub(super) fn leaves_in(&mut self, left: Duration, now: Moment) {
-        let by = now + left.saturating_sub(LEAVE_MARGIN);
-        self.leaves = Some(Leave { at: now + left, by });
+        let (by, answered_by) = (left.saturating_sub(LEAVE_MARGIN), left.saturating_sub(LAST_MARGIN));
+        self.leaves = Some(Leave { at: now + left, by: now + by, answered_by: now + answered_by });
     }
 
     /// It is left by then, or as soon as nobody hears it.
     pub(super) fn leaves_by(&mut self, by: Moment) {
-        let (at, by) = self.leaves.map_or((by, by), |leave| (leave.at, leave.by.min(by)));
-        self.leaves = Some(Leave { at, by });
+        self.leaves = Some(match self.leaves {
+            None => Leave { at: by, by, answered_by: by },
+            Some(Leave { at, by: sooner, answered_by }) => {
+                Leave { at, by: sooner.min(by), answered_by: answered_by.min(by) }
+            }
+        });
     }
 
     /// The socket is gone, or is to be closed; whether there was one.
@@ -206,26 +213,32 @@ impl Upstream {
     }
 
     /// What is due by `now`.
-    pub(super) fn due(&self, now: Moment) -> Option<Due> {
+    pub(super) fn due(&self, model_speaks: bool, now: Moment) -> Option<Due> {
         match self.state {
             State::Waiting { until } if now >= until => Some(Due::Open),
             State::Opening { by } if now >= by => Some(Due::NeverOpened),
             State::SettingUp { by, .. } if now >= by => Some(Due::NeverReady),
             State::Up => {
-                self.leaves.map(|leave| if now >= leave.by { Due::Leave } else { Due::LeaveWhenQuiet })
+                let leave_by = self.leave_by(model_speaks)?;
+                Some(if now >= leave_by { Due::Leave } else { Due::LeaveWhenQuiet })
             }
             State::Closed | State::Waiting { .. } | State::Opening { .. } | State::SettingUp { .. } => None,
         }
     }
 
     /// When something is due by the mere passing of time.
-    pub(super) fn due_at(&self) -> Option<Moment> {
+    pub(super) fn due_at(&self, model_speaks: bool) -> Option<Moment> {
         match self.state {
             State::Closed => None,
             State::Waiting { until } => Some(until),
             State::Opening { by } | State::SettingUp { by, .. } => Some(by),
-            State::Up => self.leaves.map(|leave| leave.by),
+            State::Up => self.leave_by(model_speaks),
         }
+    }
+
+    /// When the connection is left at the latest.
+    fn leave_by(&self, model_speaks: bool) -> Option<Moment> {
+        self.leaves.map(|leave| if model_speaks { leave.answered_by } else { leave.by })
     }
 
     fn deadline(&self, now: Moment) -> Moment {
@@ -262,6 +275,8 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 const STABLE: Duration = Duration::from_secs(10);
 /// Time to say goodbye before the service does, at the latest.
 const LEAVE_MARGIN: Duration = Duration::from_secs(3);
+/// And so long before if the model is in the midst of an answer.
+const LAST_MARGIN: Duration = Duration::from_millis(500);
 /// The answer to a setup takes one round trip and the service's own time, so it errs on the long side: what is said
 /// twice to the model harms less than what is lost. But a service that ponders a setup for seconds would have all of
 /// them said twice, and no network that carries a conversation needs more than this.
@@ -290,8 +305,8 @@ mod tests {
         let mut now = at(20_000);
         let mut tries = 0;
         while upstream.try_again(now) {
-            now = upstream.due_at().unwrap();
-            assert_eq!(upstream.due(now), Some(Due::Open));
+            now = upstream.due_at(false).unwrap();
+            assert_eq!(upstream.due(false, now), Some(Due::Open));
             upstream.open(now);
             upstream.close();
             tries += 1;
@@ -303,16 +318,16 @@ mod tests {
     fn waits_for_no_longer_than_half_a_minute() {
         let mut upstream = up(at(0));
         assert!(upstream.try_again(at(20_000)));
-        let mut now = upstream.due_at().unwrap();
+        let mut now = upstream.due_at(false).unwrap();
         loop {
             upstream.open(now);
-            now = upstream.due_at().unwrap();
-            assert_eq!(upstream.due(now), Some(Due::NeverOpened));
+            now = upstream.due_at(false).unwrap();
+            assert_eq!(upstream.due(false, now), Some(Due::NeverOpened));
             upstream.close();
             if !upstream.try_again(now) {
                 break;
             }
-            now = upstream.due_at().unwrap();
+            now = upstream.due_at(false).unwrap();
         }
         assert!(now <= at(51_000), "{now:?}");
     }
@@ -339,13 +354,15 @@ mod tests {
     #[test]
     fn leaves_three_seconds_before_it_must() {
         let mut upstream = up(at(0));
-        assert_eq!((upstream.due(at(1_000)), upstream.due_at()), (None, None));
+        assert_eq!((upstream.due(false, at(1_000)), upstream.due_at(false)), (None, None));
         upstream.leaves_in(Duration::from_secs(10), at(1_000));
-        assert_eq!(upstream.due(at(7_999)), Some(Due::LeaveWhenQuiet));
-        assert_eq!((upstream.due(at(8_000)), upstream.due_at()), (Some(Due::Leave), Some(at(8_000))));
+        assert_eq!(upstream.due(false, at(7_999)), Some(Due::LeaveWhenQuiet));
+        assert_eq!((upstream.due(false, at(8_000)), upstream.due_at(false)), (Some(Due::Leave), Some(at(8_000))));
         assert_eq!(upstream.leaves_at(), Some(at(11_000)));
+        assert_eq!(upstream.due(true, at(10_499)), Some(Due::LeaveWhenQuiet), "the model speaks");
+        assert_eq!((upstream.due(true, at(10_500)), upstream.due_at(true)), (Some(Due::Leave), Some(at(10_500))));
         upstream.leaves_in(Duration::from_secs(1), at(2_000));
-        assert_eq!(upstream.due(at(2_000)), Some(Due::Leave));
+        assert_eq!(upstream.due(false, at(2_000)), Some(Due::Leave));
     }
 
     #[test]

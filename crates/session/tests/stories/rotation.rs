@@ -138,13 +138,13 @@ fn nobody_is_waited_for_longer_than_the_service_waits() {
     goes_away(&mut pair, "10s");
     let said_at = pair.now + pair.service.latency;
     answers(&mut pair, 2_000, 4_800);
-    for _ in 0..69 {
+    for _ in 0..94 {
         pair.service_says(&speech(2_000, 4_800));
         pair.pass(ms(100));
     }
     assert_eq!(pair.service.setups.len(), 1);
     pair.pass(ms(600));
-    assert_eq!(pair.reconnects[0].0, said_at + ms(7_000), "three seconds before the end, by its own timer");
+    assert_eq!(pair.reconnects[0].0, said_at + ms(9_500), "half a second before the end, by its own timer");
     assert_eq!(pair.service.setups.len(), 2);
     pair.pass(ms(2_000));
     assert_once_but_near_handles(&pair, &asked);
@@ -156,6 +156,30 @@ fn nobody_is_waited_for_longer_than_the_service_waits() {
     assert_eq!(pair.caption_ends(Who::Model), [(1, true), (2, false)], "until it is asked again");
     assert!((heard..heard + 4_800).contains(&pair.player.heard_of(1)), "{heard}");
     assert_eq!((pair.player.heard[&(2, 3_000)], pair.player.underruns), (24_000, 0));
+}
+
+#[test]
+fn an_answer_that_comes_whole_in_the_last_moment_is_heard_out() {
+    let mut pair = talking_with_a_handle();
+    speaks(&mut pair, 1_000, 1_000);
+    pair.service_says(&json!({"serverContent": {"inputTranscription": {"text": "Tell me all."}}}));
+    goes_away(&mut pair, "10s");
+    pair.pass(ms(5_000));
+    answers(&mut pair, 2_000, 24_000);
+    for _ in 0..30 {
+        pair.service_says(&speech(2_000, 7_200));
+        pair.pass(ms(100));
+    }
+    assert_eq!(pair.service.setups.len(), 1, "it is past the third second before the end");
+    pair.service_says(&json!({"serverContent": {"generationComplete": true}}));
+    pair.pass(ms(500));
+    assert_eq!(pair.service.setups.len(), 2, "now it has no need to stay");
+    pair.pass(ms(2_000));
+    answers(&mut pair, 3_000, 24_000);
+    is_done(&mut pair);
+    pair.pass(Duration::from_secs(10));
+    assert_eq!((pair.player.heard_of(1), pair.player.underruns), (240_000, 0));
+    assert_eq!(pair.caption_ends(Who::Model), [(1, false)]);
 }
 
 // ---- The answer has come whole, and no handle holds it.
