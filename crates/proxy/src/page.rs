@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use std::path::Path;
@@ -35,7 +35,9 @@ async fn label(request: Request, next: Next) -> Response {
     let cache = if keeps && found { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 
@@ -46,6 +48,22 @@ fn names_digest(path: &str) -> bool {
     let is_digest = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     parts.next().is_some_and(is_digest) && parts.next().is_some()
 }
+
+/// What a browser is told to keep a page of ours from: code, styles and connections of others, and frames of others than
+/// Telegram's own. Compiling WebAssembly is all that goes beyond the files of the page. The microphone is handed on where
+/// the page itself is framed with it.
+const GUARDS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self'; \
+         font-src 'self'; manifest-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'self' https://web.telegram.org",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 const ABSENT: &str = "<!doctype html><meta charset=utf-8><title>Viva Voce</title><p>The proxy is up, but there is no page \
                       to show: build it with <code>npm run build</code>, or name its folder with <code>--page</code>.";

@@ -29,6 +29,20 @@ async fn the_pages_files_come_as_what_they_are() {
 }
 
 #[tokio::test]
+async fn the_page_is_kept_from_the_code_and_the_frames_of_others() {
+    let folder = page("guards");
+    let proxy = serving(&folder.0).await;
+    for path in ["/", "/main.js", "/missing"] {
+        let answer = request(&proxy, path, "").await;
+        let policy = answer.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';"), "{policy}");
+        assert!(policy.ends_with("frame-ancestors 'self' https://web.telegram.org"), "{policy}");
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+        assert!(answer.contains("referrer-policy: no-referrer\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_outside_the_pages_folder_is_served() {
     let folder = page("outside");
     folder.file("secret.txt", "secret");
