@@ -3,6 +3,7 @@
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
+use crate::meter::Meter;
 use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
@@ -42,6 +43,8 @@ pub(crate) struct Call {
     /// A connection to the service that is still saying goodbye.
     former: Option<JoinHandle<()>>,
     uplink: Uplink,
+    /// What the phone may send.
+    meter: Meter,
     counted: Counted,
     began: Instant,
 }
@@ -59,6 +62,7 @@ impl Call {
         let relay = Relay::new(config);
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
+        let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
         Self {
             id,
             house,
@@ -75,6 +79,7 @@ impl Call {
             service: None,
             former: None,
             uplink: Uplink::new(),
+            meter,
             counted,
             began: Instant::now(),
         }
@@ -205,6 +210,15 @@ impl Call {
     }
 
     fn heard(&mut self, heard: Heard) -> RelayInput {
+        let bytes = match &heard {
+            Heard::Text(text) => text.len(),
+            Heard::Binary(bytes) => bytes.len(),
+            Heard::Alive | Heard::Fault(_) | Heard::Gone => 0,
+        };
+        if !self.meter.take(bytes, self.now()) {
+            let sentence = "More came from this phone than a voice is: it must send slower.";
+            return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
+        }
         match heard {
             Heard::Text(text) => RelayInput::PhoneText(text),
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),

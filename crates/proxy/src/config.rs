@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where to listen for pages and calls.
     pub listen: SocketAddr,
+    /// Reverse proxies in front, each of which adds to `X-Forwarded-For` where its request came from.
+    pub trusted_hops: u32,
     /// The folder of the page; none: `dist`, if there is one.
     pub page: Option<PathBuf>,
     /// Where the service is; none: Gemini if there is a key, else the built-in simulator.
@@ -106,6 +108,16 @@ pub struct Limits {
     pub grace: Duration,
     /// How long a turn of the person's may stand still before it is closed.
     pub hold: Duration,
+    /// How long a call may last; zero: for ever.
+    pub longest: Duration,
+    /// How long a call may go on without a word of either side; zero: for ever.
+    pub idle: Duration,
+    /// Frames that a phone may send in a second, over some time.
+    pub frames_per_s: u32,
+    /// Bytes of frames that a phone may send in a second, over some time.
+    pub bytes_per_s: u32,
+    /// Connections at one time from one address.
+    pub connections_per_address: u32,
     /// How long calls may take to move to another proxy when this one is told to go down.
     pub drain: Duration,
 }
@@ -140,6 +152,7 @@ impl Config {
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let listen = document.take(root, "listen", socket);
+        let trusted_hops = document.take(root, "trusted_hops", whole(0..=8));
         let page = document.take(root, "page", words).map(PathBuf::from);
         let mut upstream = document.section(root, "upstream");
         let upstream_url = document.take(&mut upstream, "url", words);
@@ -149,6 +162,7 @@ impl Config {
         document.finish(&operators);
         Self {
             listen: listen.unwrap_or(default.listen),
+            trusted_hops: trusted_hops.unwrap_or(default.trusted_hops),
             page,
             upstream_url,
             gemini: Gemini::take(document, root),
@@ -164,6 +178,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
+            trusted_hops: 0,
             page: None,
             upstream_url: None,
             gemini: Gemini::default(),
@@ -286,6 +301,8 @@ impl Limits {
         let kept = time("kept_ms", 1_000..=600_000, default.kept);
         let grace = time("grace_ms", 0..=600_000, default.grace);
         let hold = time("hold_ms", 500..=60_000, default.hold);
+        let longest = time("longest_ms", 0..=MOST_MS, default.longest);
+        let idle = time("idle_ms", 0..=MOST_MS, default.idle);
         let drain = time("drain_ms", 0..=600_000, default.drain);
         let limits = Self {
             calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
@@ -301,6 +318,17 @@ impl Limits {
             kept,
             grace,
             hold,
+            longest,
+            idle,
+            frames_per_s: document
+                .take(table, "frames_per_s", whole(10..=100_000))
+                .unwrap_or(default.frames_per_s),
+            bytes_per_s: document
+                .take(table, "bytes_per_s", whole(1_000..=100_000_000))
+                .unwrap_or(default.bytes_per_s),
+            connections_per_address: document
+                .take(table, "connections_per_address", whole(1..=100_000))
+                .unwrap_or(default.connections_per_address),
             drain,
         };
         document.finish(table);
@@ -322,6 +350,11 @@ impl Default for Limits {
             kept: Duration::from_secs(360),
             grace: Duration::from_secs(45),
             hold: Duration::from_secs(5),
+            longest: Duration::from_secs(60 * 60),
+            idle: Duration::from_secs(10 * 60),
+            frames_per_s: 300,
+            bytes_per_s: 500_000,
+            connections_per_address: 200,
             drain: Duration::from_secs(20),
         }
     }
@@ -396,6 +429,9 @@ fn origins(value: &toml::de::DeValue<'_>) -> Result<Vec<String>, String> {
 
 /// Where the handbook's proxy listens, too.
 const PORT: u16 = 8003;
+
+/// A day.
+const MOST_MS: u32 = 24 * 60 * 60 * 1000;
 
 const SYSTEM_INSTRUCTION: &str = "You are a friendly voice on the phone. You are heard, not read: speak in short, plain \
                                   sentences, without lists, links or markup, in the language in which you are spoken to.";

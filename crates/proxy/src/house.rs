@@ -1,5 +1,6 @@
 //! What all calls share.
 
+use crate::addresses::Addresses;
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::config::Config;
@@ -26,6 +27,8 @@ pub(crate) struct House {
     /// One permit a call, and one for each who has yet to say hello.
     pub(crate) rooms: Arc<Semaphore>,
     pub(crate) hall: Arc<Semaphore>,
+    /// Connections of each address.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) calls: Calls,
     pub(crate) metrics: Metrics,
     /// What outlives this process.
@@ -51,6 +54,7 @@ impl House {
             upstream,
             rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
             hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
+            addresses: Addresses::new(config.limits.connections_per_address),
             calls: Calls::default(),
             metrics: Metrics::new(),
             store,
@@ -87,6 +91,8 @@ impl House {
             most_kept: limits.kept,
             grace: limits.grace,
             hold: limits.hold,
+            longest: limits.longest,
+            idle: limits.idle,
             earlier,
         }
     }

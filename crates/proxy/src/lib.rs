@@ -5,7 +5,7 @@
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
-//! - `house`, `admission`: what all calls share, and who may call;
+//! - `house`, `admission`, `addresses`, `meter`: what all calls share, who may call, from where, and how much they may send;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`: one call, its two ends, and the sound between them;
 //! - [`talk`]: the other side, from a terminal.
 //!
@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod admission;
 mod call;
 mod calls;
@@ -24,6 +25,7 @@ pub mod environment;
 mod greeting;
 mod house;
 mod link;
+mod meter;
 mod metrics;
 mod node;
 mod outbox;

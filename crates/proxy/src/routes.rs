@@ -1,5 +1,6 @@
 //! What the proxy answers over HTTP.
 
+use crate::addresses::Connected;
 use crate::admission::Caller;
 use crate::greeting;
 use crate::house::House;
@@ -12,14 +13,18 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// Its place among the connections of its address, where that is counted: a call keeps it when HTTP is done.
+    pub(crate) connected: Option<Arc<Connected>>,
+}
 
 /// All paths.
 pub(crate) fn router(house: &Arc<House>, page: Option<&Path>) -> Router {
@@ -53,7 +58,8 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
         Ok(upgrade) => upgrade,
         Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
     };
-    let trouble = objection(&house, &upgrade, &caller);
+    let connected = connect(&house, &request);
+    let trouble = objection(&house, &upgrade, &caller).or_else(|| connected.as_ref().err().cloned());
     let config = Phone::socket_config(house.config.limits.max_frame_bytes);
     let (response, socket) = upgrade.accept(config);
     tokio::spawn(async move {
@@ -63,6 +69,7 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
             Some(trouble) => greeting::send_away(phone, trouble).await,
             None => greeting::receive(house, caller, phone).await,
         }
+        drop(connected);
     });
     response
 }
@@ -76,10 +83,38 @@ fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Troubl
     house.admission.check_origin(caller).err()
 }
 
+/// A call's place among the connections of its address, which is counted here if not where connections are taken.
+fn connect(house: &House, request: &Request<Body>) -> Result<Option<Arc<Connected>>, Trouble> {
+    let hops = house.config.trusted_hops as usize;
+    if hops == 0 {
+        return Ok(request.extensions().get().and_then(|peer: &Peer| peer.connected.clone()));
+    }
+    let sentence = "Too many connections from this address: close some first.";
+    let crowded = || Trouble::new(Code::Limited, sentence).retry_after_ms(5_000);
+    house
+        .addresses
+        .connect(origin(request, hops))
+        .map(|connected| Some(Arc::new(connected)))
+        .ok_or_else(crowded)
+}
+
+/// Where a request came from before the last so many reverse proxies, each of which adds the one before it at the end of
+/// `X-Forwarded-For`; what stands before that anybody may have written.
+fn origin(request: &Request<Body>, hops: usize) -> IpAddr {
+    let lines = request.headers().get_all("x-forwarded-for").into_iter();
+    let named: Vec<_> =
+        lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
+    let place = named.len().checked_sub(hops).and_then(|index| named.get(index)?.trim().parse().ok());
+    place.unwrap_or_else(|| peer(request).ip())
+}
+
+fn peer(request: &Request<Body>) -> SocketAddr {
+    let nobody = (Ipv4Addr::UNSPECIFIED, 0).into();
+    request.extensions().get().map_or(nobody, |peer: &Peer| peer.address)
+}
+
 fn caller(request: &Request<Body>) -> Caller {
-    let nobody = Peer((Ipv4Addr::UNSPECIFIED, 0).into());
-    let Peer(peer) = request.extensions().get().copied().unwrap_or(nobody);
-    Caller::new(peer, request.headers())
+    Caller::new(peer(request), request.headers())
 }
 
 /// An error over HTTP, the same object as on the socket.
@@ -92,4 +127,33 @@ fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     (status, headers, value.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_the_outermost_of_our_own_proxies_saw() {
+        let request = |lines: &[&str]| {
+            let mut request = Request::builder();
+            for line in lines {
+                request = request.header("x-forwarded-for", *line);
+            }
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer { address: "10.0.0.9:1".parse().unwrap(), connected: None });
+            request
+        };
+        for (lines, hops, expected) in [
+            (&["192.0.2.1"][..], 1, "192.0.2.1"),
+            (&["203.0.113.7, 192.0.2.1"], 1, "192.0.2.1"),
+            (&["203.0.113.7", "192.0.2.1, 10.0.0.2"], 2, "192.0.2.1"),
+            (&["2001:db8::1"], 1, "2001:db8::1"),
+            (&[], 1, "10.0.0.9"),
+            (&["192.0.2.1"], 2, "10.0.0.9"),
+            (&["192.0.2.1, nonsense"], 1, "10.0.0.9"),
+        ] {
+            assert_eq!(origin(&request(lines), hops).to_string(), expected, "{lines:?}");
+        }
+    }
 }

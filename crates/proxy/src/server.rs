@@ -1,5 +1,6 @@
 //! The proxy on its port: pages, calls, and an end in good order.
 
+use crate::addresses::Addresses;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::environment::Environment;
@@ -22,6 +23,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -129,14 +131,16 @@ impl Server {
     /// Serves until `stop`, then takes no more, lets every call move to another proxy or says goodbye to it, and ends when
     /// they have ended.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let between_proxies = self
-            .nodes
-            .map(|nodes| tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house))));
-        let operators = self.operators.map(|operators| {
-            tokio::spawn(accept(operators, metrics::router(&self.house), Arc::clone(&self.house)))
+        let between_proxies = self.nodes.map(|nodes| {
+            tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house), None))
         });
+        let operators = self.operators.map(|operators| {
+            tokio::spawn(accept(operators, metrics::router(&self.house), Arc::clone(&self.house), None))
+        });
+        // Who stands behind a reverse proxy is known by its headers alone.
+        let addresses = (self.house.config.trusted_hops == 0).then(|| Arc::clone(&self.house.addresses));
         tokio::select! {
-            () = accept(self.listener, self.router, Arc::clone(&self.house)) => {}
+            () = accept(self.listener, self.router, Arc::clone(&self.house), addresses) => {}
             () = stop => {}
         }
         self.house.shutdown.send_replace(true);
@@ -148,13 +152,27 @@ impl Server {
     }
 }
 
-/// Takes connections, for as long as anybody wants that.
-async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>) {
+/// Takes connections, for as long as anybody wants that; of each address as many as it may have, where they are counted.
+async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    house: Arc<House>,
+    addresses: Option<Arc<Addresses>>,
+) {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let permit = Arc::clone(&connections).acquire_owned().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let connected = addresses.as_ref().map(|addresses| addresses.connect(peer.ip()));
+                if matches!(connected, Some(None)) {
+                    tokio::spawn(async move {
+                        let _ = timeout(LAST_WORD, send_off(stream)).await;
+                        drop(permit);
+                    });
+                    continue;
+                }
+                let peer = Peer { address: peer, connected: connected.flatten().map(Arc::new) };
                 let connection = connection(stream, peer, router.clone(), Arc::clone(&house));
                 tokio::spawn(async move {
                     connection.await;
@@ -168,6 +186,16 @@ async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>) 
             }
         }
     }
+}
+
+/// Says that an address has all its connections, whatever it asks for.
+async fn send_off(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(CROWDED).await?;
+    stream.shutdown().await?;
+    // A socket that is closed with something unread in it takes back what was said.
+    let mut unread = [0; 1024];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
 }
 
 /// The operators' address; where none was asked for, its being taken by another proxy is no reason not to start.
@@ -194,10 +222,10 @@ fn store(config: &Config, environment: &Environment) -> Result<Arc<dyn Store>, S
 }
 
 /// Answers the requests of one connection, and ends it when the process goes down.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: axum::Router, house: Arc<House>) {
+async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: Arc<House>) {
     prepare(&stream, house.config.limits.unread.max(UNTAKEN));
     let service = service_fn(move |mut request| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
     });
     let mut shutdown = house.shutdown.subscribe();
@@ -317,6 +345,15 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// How long such an address is listened to.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// What an address hears that has all its connections.
+const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                         retry-after: 5\r\ncontent-length: 121\r\n\r\n\
+                         {\"error\":{\"code\":\"limited\",\"message\":\"Too many connections from this address: \
+                         close some first.\",\"retry_after_ms\":5000}}\n";
 
 /// Pages and calls together, well below the usual limit of open files.
 const MOST_CONNECTIONS: usize = 4_096;

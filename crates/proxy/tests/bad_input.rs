@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use vivavoce_proxy::config::Config;
 use vivavoce_wire::{Code, FromProxy};
 
 #[tokio::test]
@@ -276,7 +277,11 @@ async fn a_phone_that_talks_faster_than_the_service_listens_is_left_to_wait() {
         }
     })
     .await;
-    let proxy = Proxy::to(upstream).await;
+    let settings = |config: &mut Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        (config.limits.frames_per_s, config.limits.bytes_per_s) = (10_000, 10_000_000);
+    };
+    let proxy = Proxy::with(settings, None).await;
     let mut phone = Phone::introduced(&proxy).await;
     phone.wait_ready().await;
     patiently(async {

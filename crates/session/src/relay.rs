@@ -1,13 +1,14 @@
 //! The proxy's half of a call.
 //!
 //! [`Relay`] decides; what it takes in and wants done is in `exchange`. Its organs towards the phone are `seat` (who is
-//! there), `told` (what they were told and may not have) and `credit` (how much they are
+//! there), `bounds` (how long the call may last), `told` (what they were told and may not have) and `credit` (how much they are
 //! sent ahead of what they have heard); towards the service `upstream` (its connections), `early` (what was said while
 //! none listened, and while that is caught up with), `stream` (the person's sound as it hears it), `uplog` (what it was
 //! sent and may forget), `recap` (what was said, in words), `watch` (whether it answers), `ledger` (function calls),
 //! `echo` (what was typed is not heard) and `verdict` (what the end of its socket means); between both, `turns` (the
 //! model's, as they are counted). In `rotation` one connection to the service follows the other.
 
+mod bounds;
 mod credit;
 mod early;
 mod echo;
@@ -28,6 +29,7 @@ mod watch;
 use crate::Moment;
 use crate::arrived::Arrived;
 use crate::door::too_large;
+use bounds::Bounds;
 use bytes::Bytes;
 use core::time::Duration;
 use credit::Credit;
@@ -58,6 +60,7 @@ pub struct Relay {
     queue: VecDeque<RelayOutput>,
     phase: Phase,
     seat: Seat,
+    bounds: Bounds,
     taken: Arrived,
     told: Told,
     credit: Credit,
@@ -104,6 +107,7 @@ impl Relay {
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
             seat: Seat::new(config.grace),
+            bounds: Bounds::new(config.longest, config.idle),
             upstream: Upstream::new(config.setup_deadline, config.seed, earlier.handle),
             watch: Watch::new(config.answer_deadline),
             config,
@@ -329,6 +333,7 @@ impl Relay {
         if text.trim().is_empty() {
             return;
         }
+        self.bounds.somebody_speaks(now);
         self.recap.note(Side::Person, &text);
         self.turns.is_asked_anew();
         if self.passes() {
@@ -353,6 +358,7 @@ impl Relay {
         }
         self.phone_hears_speech = speaking;
         self.uplog.hears_words(now);
+        self.bounds.somebody_speaks(now);
         if speaking {
             self.turns.is_asked_anew();
         }
@@ -564,6 +570,7 @@ impl Relay {
         if said.is_empty() && sound.iter().all(|part| part.is_empty()) {
             return;
         }
+        self.bounds.somebody_speaks(now);
         if self.turns.gives_way() {
             self.cut_off(now);
         }
@@ -577,6 +584,7 @@ impl Relay {
     }
 
     fn user_spoke(&mut self, piece: &Transcription, now: Moment) {
+        self.bounds.somebody_speaks(now);
         let text = self.echo.hear(&piece.text, now);
         let done = piece.finished && (!text.is_empty() || piece.text.is_empty());
         self.show_user(text, done);
@@ -704,6 +712,18 @@ impl Relay {
             self.say(FromProxy::Received { next });
         }
         self.look_at_the_seat(now);
+        self.look_at_the_bounds(now);
+    }
+
+    /// Ends a call that lasted for as long as one may.
+    fn look_at_the_bounds(&mut self, now: Moment) {
+        if self.phase == Phase::Talking
+            && let Some(trouble) = self.bounds.look(now)
+        {
+            self.leave_service();
+            self.send_rest();
+            self.fail(trouble);
+        }
     }
 
     /// When a turn of the person's has stood still for too long.
@@ -734,8 +754,9 @@ impl Relay {
             Phase::Talking => {
                 let credit = self.credit.due_at().filter(|_| self.seat.is_taken());
                 let report = self.taken.due_at().filter(|_| self.seat.is_kept());
-                let service = [self.upstream.due_at(self.turns.is_speaking()), self.early.due_at(), self.mute_at()];
-                let due = [self.seat.due_at(), credit, self.stands_still_at(), report];
+                let service =
+                    [self.upstream.due_at(self.turns.is_speaking()), self.early.due_at(), self.mute_at()];
+                let due = [self.seat.due_at(), credit, self.stands_still_at(), report, self.bounds.due_at()];
                 service.into_iter().chain(due).flatten().min()
             }
         }

@@ -38,6 +38,10 @@ pub struct RelayConfig {
     pub most_kept: Duration,
     /// How long a call waits for a phone that is away, if that said that it is resumable.
     pub grace: Duration,
+    /// How long a call may last from its first `ready` on; zero: for ever.
+    pub longest: Duration,
+    /// How long it may go on without a word of either side; zero: for ever.
+    pub idle: Duration,
     /// How long a turn of the person's may stand still before it is closed: their phone is away, or its sound.
     pub hold: Duration,
     /// Where the conversation stands that goes on; none if it begins.

@@ -56,6 +56,7 @@ impl Relay {
     /// The first connection listens, and is told what the phone said meanwhile.
     fn begin_to_talk(&mut self, now: Moment) {
         self.phase = Phase::Talking;
+        self.bounds.begin(now);
         let greets = self.greeting && !self.early.has_text();
         self.early.begin(now);
         self.catch_up(now);
@@ -168,6 +169,7 @@ impl Relay {
 
     /// The service notices that somebody speaks, or no longer.
     pub(super) fn service_hears_speech(&mut self, speaking: bool, now: Moment) {
+        self.bounds.somebody_speaks(now);
         self.watch.speech(speaking);
         self.uplog.hears_words(now);
         self.tell(FromProxy::Activity { speaking });

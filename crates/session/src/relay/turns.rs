@@ -108,10 +108,8 @@ impl Turns {
 
     /// The service takes the turn as over. One in which it said nothing is told of too.
     pub(super) fn complete(&mut self, reason: Option<String>) -> Vec<Word> {
-        let is_told = matches!(
-            self.state,
-            State::Hushed | State::GivesWay { whole: true } | State::Repeats { .. }
-        );
+        let is_told =
+            matches!(self.state, State::Hushed | State::GivesWay { whole: true } | State::Repeats { .. });
         let mut words = match self.state {
             State::Idle => self.begin(),
             State::GivesWay { whole: false } => {
@@ -241,7 +239,9 @@ impl Turns {
             State::Cut { until } => now < until,
             State::Repeats { until, .. } => until.is_none_or(|until| now < until),
             State::Silenced => true,
-            State::Idle | State::Hushed | State::Speaking | State::Generated | State::GivesWay { .. } => false,
+            State::Idle | State::Hushed | State::Speaking | State::Generated | State::GivesWay { .. } => {
+                false
+            }
         }
     }
 

@@ -357,10 +357,16 @@ mod tests {
         assert_eq!((upstream.due(false, at(1_000)), upstream.due_at(false)), (None, None));
         upstream.leaves_in(Duration::from_secs(10), at(1_000));
         assert_eq!(upstream.due(false, at(7_999)), Some(Due::LeaveWhenQuiet));
-        assert_eq!((upstream.due(false, at(8_000)), upstream.due_at(false)), (Some(Due::Leave), Some(at(8_000))));
+        assert_eq!(
+            (upstream.due(false, at(8_000)), upstream.due_at(false)),
+            (Some(Due::Leave), Some(at(8_000)))
+        );
         assert_eq!(upstream.leaves_at(), Some(at(11_000)));
         assert_eq!(upstream.due(true, at(10_499)), Some(Due::LeaveWhenQuiet), "the model speaks");
-        assert_eq!((upstream.due(true, at(10_500)), upstream.due_at(true)), (Some(Due::Leave), Some(at(10_500))));
+        assert_eq!(
+            (upstream.due(true, at(10_500)), upstream.due_at(true)),
+            (Some(Due::Leave), Some(at(10_500)))
+        );
         upstream.leaves_in(Duration::from_secs(1), at(2_000));
         assert_eq!(upstream.due(false, at(2_000)), Some(Due::Leave));
     }

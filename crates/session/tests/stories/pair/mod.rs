@@ -663,6 +663,8 @@ pub(crate) fn relay_config() -> RelayConfig {
         other_models: Vec::new(),
         seed: 5,
         answer_deadline: Duration::from_secs(8),
+        longest: Duration::ZERO,
+        idle: Duration::ZERO,
         max_frame_bytes: 64 * 1024,
         setup_deadline: Duration::from_secs(10),
         most_ahead: Duration::from_secs(20),

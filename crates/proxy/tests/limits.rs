@@ -1,0 +1,104 @@
+//! What a caller may cost, and how one is told who costs more.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
+
+mod stage;
+
+use core::time::Duration;
+use stage::{Phone, Proxy, assert_trouble, frame, get_with, simulator};
+use vivavoce_proxy::config::Config;
+use vivavoce_wire::Code;
+
+#[tokio::test]
+async fn a_call_that_lasted_long_enough_ends_with_a_sentence() {
+    let (_proxy, mut phone) = talking(|config| config.limits.longest = Duration::from_millis(1_500)).await;
+    assert_trouble(phone.wait_end().await, Code::Limited, "lasted 1 second,");
+}
+
+#[tokio::test]
+async fn a_call_without_a_word_ends_and_one_with_words_does_not() {
+    let (_proxy, mut phone) = talking(|config| config.limits.idle = Duration::from_millis(2_000)).await;
+    for _ in 0..8 {
+        phone.say(r#"{"type":"text","text":"Are you there?"}"#).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_trouble(phone.wait_end().await, Code::Limited, "Nobody has said anything for 2 seconds");
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_ends_a_call_and_what_was_kept_through_an_outage_does_not() {
+    let (_proxy, mut phone) = talking(|_| {}).await;
+    for _ in 0..1_500 {
+        phone.send(frame(vec![0; 640])).await;
+    }
+    for _ in 0..2_000 {
+        phone.send_anyhow(frame(vec![0; 2])).await;
+    }
+    assert_trouble(phone.wait_end().await, Code::Limited, "send slower");
+}
+
+#[tokio::test]
+async fn large_frames_end_a_call_before_they_are_many() {
+    let (_proxy, mut phone) = talking(|config| config.limits.bytes_per_s = 100_000).await;
+    for _ in 0..20 {
+        phone.send_anyhow(frame(vec![0; 60_000])).await;
+    }
+    assert_trouble(phone.wait_end().await, Code::Limited, "send slower");
+}
+
+#[tokio::test]
+async fn who_comes_through_a_reverse_proxy_is_counted_by_the_address_that_this_saw() {
+    let proxy = proxy(|config| {
+        config.limits.connections_per_address = 1;
+        config.trusted_hops = 1;
+    })
+    .await;
+    // Nobody behind another proxy is let in without a ticket; how many they are is seen to first.
+    let mut first = through(&proxy, "203.0.113.1, 192.0.2.1").await;
+    let mut second = through(&proxy, "203.0.113.2, 192.0.2.1").await;
+    assert_trouble(second.wait_end().await, Code::Limited, "from this address");
+    let mut other = through(&proxy, "192.0.2.2").await;
+    for phone in [&mut first, &mut other] {
+        phone.say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
+        assert_trouble(phone.wait_end().await, Code::NotAdmitted, "ticket");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_no_more() {
+    let proxy = proxy(|config| config.limits.connections_per_address = 2).await;
+    let mut first = Phone::introduced(&proxy).await;
+    first.wait_ready().await;
+    let second = Phone::call(&proxy).await;
+    let answer = get_with(proxy.address, "/healthz", "").await;
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    let json = answer.split("\r\n\r\n").nth(1).unwrap();
+    let error: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(error["error"]["code"], "limited");
+    drop(second);
+    // Its place is free as soon as the proxy has heard of that.
+    while !get_with(proxy.address, "/healthz", "").await.starts_with("HTTP/1.1 200 ") {}
+    first.say(r#"{"type":"bye"}"#).await;
+    first.wait_close().await;
+}
+
+/// A phone that came through a reverse proxy, which says so.
+async fn through(proxy: &Proxy, addresses: &str) -> Phone {
+    Phone::connect(proxy, &[("sec-websocket-protocol", "vivavoce.v1"), ("x-forwarded-for", addresses)]).await
+}
+
+async fn proxy(change: impl FnOnce(&mut Config)) -> Proxy {
+    let upstream = simulator("").await;
+    let settings = |config: &mut Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        change(config);
+    };
+    Proxy::with(settings, None).await
+}
+
+async fn talking(change: impl FnOnce(&mut Config)) -> (Proxy, Phone) {
+    let proxy = proxy(change).await;
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    (proxy, phone)
+}
