@@ -13,6 +13,8 @@ pub struct Environment {
     pub key: Option<String>,
     /// Where proxies share their calls: `REDIS_URL`.
     pub redis_url: Option<String>,
+    /// What this machine is called: `HOSTNAME`, or else what the kernel says.
+    pub hostname: Option<String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
 }
@@ -26,7 +28,8 @@ impl Environment {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let authorities = set("SSL_CERT_FILE").map(|file| authorities(Path::new(&file))).transpose()?;
         let (key, redis_url) = (set("GEMINI_API_KEY"), set("REDIS_URL"));
-        Ok(Self { key, redis_url, authorities: authorities.unwrap_or_default() })
+        let hostname = set("HOSTNAME").or_else(kernel_hostname);
+        Ok(Self { key, redis_url, hostname, authorities: authorities.unwrap_or_default() })
     }
 }
 
@@ -40,6 +43,11 @@ impl fmt::Debug for Environment {
             .field("authorities", &self.authorities.len())
             .finish()
     }
+}
+
+fn kernel_hostname() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {

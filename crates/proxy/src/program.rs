@@ -22,7 +22,10 @@ pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
 
 /// Does what a command says, to its end.
 pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
-    start_log(lookup);
+    if let Err(format) = start_log(lookup) {
+        let problem = format_args!("VIVAVOCE_LOG is \"text\" or \"json\"; found \"{format}\"").to_string();
+        return fail(&problem, ExitCode::FAILURE);
+    }
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
@@ -219,11 +222,20 @@ impl Bell {
     }
 }
 
-fn start_log(lookup: Lookup<'_>) {
-    let filter = lookup("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+/// Starts the log, for people or, one object a line, for programs.
+///
+/// # Errors
+/// The format, if it is none of these.
+fn start_log(lookup: Lookup<'_>) -> Result<(), String> {
+    let filter = EnvFilter::new(lookup("RUST_LOG").unwrap_or_else(|| "info".to_owned()));
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).with_target(false);
     // A second log in one process, as in tests, is no reason to fail.
-    let _ = log.with_env_filter(EnvFilter::new(filter)).with_target(false).try_init();
+    let _ = match lookup("VIVAVOCE_LOG").as_deref() {
+        None | Some("" | "text") => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        Some("json") => log.json().flatten_event(true).with_span_list(false).try_init(),
+        Some(other) => return Err(other.to_owned()),
+    };
+    Ok(())
 }
 
 fn fail_all(problems: &[String]) -> ExitCode {

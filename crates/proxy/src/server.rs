@@ -80,7 +80,9 @@ impl Server {
         let nodes = if store.is_shared() { Some(bind(config.cluster.listen).await?) } else { None };
         let node = match (&config.cluster.address, &nodes) {
             (Some(address), _) => address.clone(),
-            (None, Some(nodes)) => nodes.local_addr().map_err(StartError::Node)?.to_string(),
+            (None, Some(nodes)) => {
+                reached_at(nodes.local_addr().map_err(StartError::Node)?, environment.hostname.as_deref())
+            }
             (None, None) => String::new(),
         };
         let operators = operators(config.admin).await?;
@@ -149,6 +151,14 @@ impl Server {
         let _ = timeout(drain + GOODBYE, self.house.shutdown.closed()).await;
         // Until then calls are reached from other proxies, and operators see them leave.
         between_proxies.into_iter().chain(operators).for_each(|task| task.abort());
+    }
+}
+
+/// Where other proxies reach one that listens there: who listens at every address is reached by the machine's name.
+fn reached_at(listens: SocketAddr, hostname: Option<&str>) -> String {
+    match hostname.filter(|_| listens.ip().is_unspecified()) {
+        Some(name) => format!("{name}:{}", listens.port()),
+        None => listens.to_string(),
     }
 }
 
@@ -376,3 +386,17 @@ const UNOWNED: Duration = Duration::from_secs(60);
 
 /// How long calls may take to end when the process goes down.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_at_every_address_is_reached_by_name() {
+        let reached = |listens: &str, name| reached_at(listens.parse().unwrap(), name);
+        assert_eq!(reached("0.0.0.0:8004", Some("proxy-1")), "proxy-1:8004");
+        assert_eq!(reached("[::]:8004", Some("proxy-1")), "proxy-1:8004");
+        assert_eq!(reached("127.0.0.1:8004", Some("proxy-1")), "127.0.0.1:8004");
+        assert_eq!(reached("0.0.0.0:8004", None), "0.0.0.0:8004");
+    }
+}

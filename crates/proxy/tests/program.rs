@@ -28,6 +28,28 @@ async fn serve_says_when_it_talks_to_gemini() {
 }
 
 #[tokio::test]
+async fn the_log_is_an_object_a_line_for_those_who_want_that() {
+    let mut child = vivavoce(&["serve", "--listen", "127.0.0.1:0"])
+        .env("VIVAVOCE_LOG", "json")
+        .env("GEMINI_API_KEY", "k")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = patiently(log.next_line()).await.unwrap().unwrap();
+    let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(entry["level"], "WARN");
+    assert!(entry["message"].as_str().unwrap().contains("admission"), "{line}");
+    child.kill().await.unwrap();
+    let mut child =
+        vivavoce(&["check"]).env("VIVAVOCE_LOG", "xml").stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = patiently(said.next_line()).await.unwrap().unwrap();
+    assert!(line.contains("\"text\" or \"json\"; found \"xml\""), "{line}");
+    assert_eq!(patiently(child.wait()).await.unwrap().code(), Some(1));
+}
+
+#[tokio::test]
 async fn sim_says_where_it_listens() {
     let mut child = vivavoce(&["sim", "--port", "0"]).spawn().unwrap();
     lines_until(&mut child, "listening on http://127.0.0.1:").await;
