@@ -110,8 +110,9 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
         }
     }
+    let attempt = call_id();
     if let Pass::Ticket(ticket) = &pass {
-        match use_up(&*house.store, ticket, now()).await {
+        match use_up(&*house.store, ticket, &attempt, now()).await {
             Ok(true) => {}
             Ok(false) => return send_away(phone, refused(&house, Refusal::Used)).await,
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
@@ -125,7 +126,10 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
     let record = Record { owner: house.node.clone(), generation: 1, user, checkpoint, ..Record::default() };
-    lead(house, id, record, phone, hello).await;
+    let was_up = lead(Arc::clone(&house), id, record, phone, hello).await;
+    if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
+        give_back(&*house.store, ticket, &attempt).await;
+    }
 }
 
 /// Takes a phone into the call that it takes up again, wherever that is.
@@ -134,7 +138,7 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
     let user = match &pass {
         Pass::Ticket(ticket) => {
             // A fresh one opens no call besides.
-            let _ = use_up(&*house.store, ticket, now()).await;
+            let _ = use_up(&*house.store, ticket, &call_id(), now()).await;
             Some(hash(&ticket.user.name()))
         }
         Pass::Local | Pass::Secret => None,
@@ -150,7 +154,9 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
         return send_away(phone, crowded()).await;
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
-        Ok(Some((record, phone))) => lead(house, resume.call, record, phone, hello).await,
+        Ok(Some((record, phone))) => {
+            lead(house, resume.call, record, phone, hello).await;
+        }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
     }
@@ -203,20 +209,21 @@ async fn find_elsewhere(
     ))
 }
 
-/// Leads a call from here on, to its end.
-async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) {
+/// Leads a call from here on, to its end; says whether somebody ever listened.
+async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) -> bool {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
     let is_counted = house.config.limits.calls_in_all.is_some();
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, is_counted);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
-        return send_away(phone, unavailable(&house, &away)).await;
+        send_away(phone, unavailable(&house, &away)).await;
+        return false;
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
     let call = Call::new(id, house, config, entry, reports, phones);
-    call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await;
+    call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 
 /// What the relay must know, of what was before it too.
@@ -246,9 +253,21 @@ fn new_secret(house: &House, entry: &Entry, hello: &Hello) -> Option<String> {
 }
 
 /// Uses a ticket; false if it was used before. It is remembered for longer than it is good.
-async fn use_up(store: &dyn Store, ticket: &Ticket, now: u64) -> Result<bool, Away> {
+async fn use_up(store: &dyn Store, ticket: &Ticket, attempt: &str, now: u64) -> Result<bool, Away> {
     let stay = Duration::from_secs(ticket.until.saturating_sub(now)) + USED;
-    spend(store, &format!("ticket:{}", hash(&ticket.id)), &call_id(), stay).await
+    spend(store, &used(ticket), attempt, stay).await
+}
+
+/// The call of a ticket came to nothing, as when the service could not be reached: it opens one still.
+async fn give_back(store: &dyn Store, ticket: &Ticket, attempt: &str) {
+    if let Err(away) = store.leave(&used(ticket), attempt).await {
+        tracing::debug!(%away, "the registry is away: a ticket was used in vain");
+    }
+}
+
+/// Where it is written that a ticket was used.
+fn used(ticket: &Ticket) -> String {
+    format!("ticket:{}", hash(&ticket.id))
 }
 
 fn refused(house: &House, refusal: Refusal) -> Trouble {

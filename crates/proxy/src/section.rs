@@ -164,6 +164,13 @@ impl<'t> Document<'t> {
     }
 }
 
+impl Section<'_> {
+    /// Whether a key stands in it that was not taken yet.
+    pub(crate) fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+}
+
 /// A text that says something.
 pub(crate) fn words(value: &DeValue<'_>) -> Result<String, String> {
     let read = value.as_str().filter(|text| !text.trim().is_empty());

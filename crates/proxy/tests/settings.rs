@@ -121,10 +121,26 @@ fn each_mistake_is_named_with_its_line() {
         ("[admission]\nissuers = 1", 2, "a list of tables"),
         ("[admission]\nissuers = [1]", 2, "a list of tables; found 1"),
         ("\n[[admission.issuers]]\naudience = \"a\"", 2, "each with `issuer`"),
-        ("[[admission.issuers]]\nissuer = \"telegram:1\"", 2, "none of local, shell and telegram"),
-        ("[[admission.issuers]]\nissuer = \"a b\"", 2, "without spaces"),
-        ("[[admission.issuers]]\nalgorithm = \"none\"", 2, "one of RS256, PS256, ES256, EdDSA, HS256"),
-        ("[[admission.issuers]]\nsecret = \"a\"", 2, "looks like a secret"),
+        (
+            "[[admission.issuers]]\nissuer = \"telegram:1\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "none of local, shell and telegram",
+        ),
+        (
+            "[[admission.issuers]]\nissuer = \"a b\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "without spaces",
+        ),
+        (
+            "[[admission.issuers]]\nalgorithm = \"none\"\nissuer = \"i\"\naudience = \"a\"\nkey = \"k\"",
+            2,
+            "one of RS256, PS256, ES256, EdDSA, HS256",
+        ),
+        (
+            "[[admission.issuers]]\nsecret = \"a\"\nissuer = \"i\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "looks like a secret",
+        ),
         ("[gemini]\n\n[gemini.tools]\nx = 1", 3, "unknown key `gemini.tools`"),
     ] {
         let problems = Config::parse(toml).unwrap_err();

@@ -147,6 +147,13 @@ impl IssuerSettings {
     }
 
     fn take_one<'t>(document: &mut Document<'t>, line: usize, table: &mut Section<'t>) -> Option<Self> {
+        let is_whole = ["issuer", "audience", "algorithm"].iter().all(|key| table.holds(key))
+            && ["key", "key_file", "secret_env"].iter().filter(|key| table.holds(key)).count() == 1;
+        if !is_whole {
+            let expected = "`admission.issuers` holds tables, each with `issuer`, `audience`, `algorithm` and one of \
+                            `key`, `key_file` and `secret_env`; this one does not";
+            document.report(line, expected.to_owned());
+        }
         let issuer = document.take(table, "issuer", issuer);
         let audience = document.take(table, "audience", words);
         let algorithm = document.take(table, "algorithm", algorithm);
@@ -155,15 +162,8 @@ impl IssuerSettings {
         let secret = document.take(table, "secret_env", variable).map(KeySource::Environment);
         let native = document.take(table, "native", flag).unwrap_or(false);
         document.finish(table);
-        let mut keys: Vec<_> = [text, file, secret].into_iter().flatten().collect();
-        let (Some(issuer), Some(audience), Some(algorithm), Some(key), true) =
-            (issuer, audience, algorithm, keys.pop(), keys.is_empty())
-        else {
-            let expected = "`admission.issuers` holds tables, each with `issuer`, `audience`, `algorithm` and one of \
-                            `key`, `key_file` and `secret_env`; this one does not";
-            document.report(line, expected.to_owned());
-            return None;
-        };
+        let key = text.or(file).or(secret).filter(|_| is_whole)?;
+        let (issuer, audience, algorithm) = (issuer?, audience?, algorithm?);
         if matches!(key, KeySource::Environment(_)) != (algorithm == Algorithm::HS256) {
             let expected = "`admission.issuers.algorithm` is HS256 with `secret_env`, and none other: a secret that \
                             signs stands in the environment";
