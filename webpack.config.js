@@ -27,14 +27,16 @@ export default (_env, { mode = 'production' } = {}) => ({
   performance: { hints: false },
 })
 
-/** Writes config.json, in which the page reads whom to call; it may be changed after the build. */
+/** Writes config.json, in which the page reads whom to call and where tickets are given; it may be changed after the build. */
 class Config {
   constructor(url) {
     this.url = url
   }
 
   apply(compiler) {
-    const source = new webpack.sources.RawSource(`${JSON.stringify({ url: this.url })}\n`)
+    // A proxy that serves the page itself tells it more.
+    const session = /^wss?:/.test(this.url) ? new URL('/v1/session', this.url.replace(/^ws/, 'http')).href : undefined
+    const source = new webpack.sources.RawSource(`${JSON.stringify({ url: this.url, session })}\n`)
     compiler.hooks.thisCompilation.tap('Config', (compilation) => {
       compilation.hooks.processAssets.tap('Config', () => compilation.emitAsset('config.json', source))
     })

@@ -39,6 +39,8 @@ function options() {
 /** Runs the proxy until it ends or the person ends it. */
 async function serve({ port, config }) {
   const words = ['serve', '--page', DIST]
+  // Who starts it here calls from here; settings of one's own say for themselves.
+  if (config === undefined) words.push('--local')
   if (port !== undefined) words.push('--listen', `127.0.0.1:${port}`)
   if (config !== undefined) words.push('--config', resolve(process.env.INIT_CWD ?? ROOT, config))
   const proxy = start(binary(), words, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,18 +1,26 @@
 import { VivaVoceElement } from '../src/js/element.js'
 import { Trouble } from '../src/js/trouble.js'
+import { Session } from './session.js'
 import { Telegram } from './telegram.js'
 
 VivaVoceElement.define()
 
 const screen = document.createElement('viva-voce')
 const telegram = new Telegram({ onTheme: (scheme) => screen.setAttribute('scheme', scheme) })
+const session = new Session(telegram.initData)
 
-screen.options = { platform: telegram.platform }
+screen.options = {
+  platform: telegram.platform,
+  ticket: async () => { await reading; return door && session.ticket(door) },
+}
 document.body.append(screen)
 requestAnimationFrame(() => telegram.ready())
-configure()
 
-screen.addEventListener('wanted', configure)
+/** Where tickets are given, if they are; known once the config is read. */
+let door
+let reading = configure()
+
+screen.addEventListener('wanted', () => { reading = configure() })
 
 let isGuarded = false
 screen.addEventListener('state', () => guard(screen.isLive))
@@ -34,10 +42,11 @@ async function configure() {
   try {
     const answer = await fetch('config.json', { cache: 'no-cache' })
     if (!answer.ok) throw new Error(`config.json: ${answer.status}`)
-    const { url, upstream, model } = await answer.json() ?? {}
+    const { url, upstream, model, session } = await answer.json() ?? {}
     if (upstream) screen.setAttribute('upstream', upstream)
     if (model) screen.setAttribute('model', model)
     if (typeof url !== 'string' || !url) throw new Error('config.json: expected a url')
+    door = session
     screen.url = url
   } catch (error) {
     console.error(error)

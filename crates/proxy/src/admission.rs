@@ -1,117 +1,176 @@
-//! Who may call. Tickets come to [`Admission::admit`]; until there are any, only this machine is let in.
+//! Who may call.
+//!
+//! - [`session`]: `POST /v1/session`, where whoever is vouched for gets a ticket;
+//! - [`init_data`], [`issuer`], [`refresh`]: who vouches: Telegram, another issuer, or we ourselves, some hours ago;
+//! - [`ticket`], [`jws`]: what opens a call, and how claims are signed;
+//! - [`caller`], [`refusal`]: what a request says of its sender, and why somebody is not let in.
+//!
+//! All that is decided here takes the time as an argument. What may be used once is kept by the registry.
 
-use crate::config::Admitted;
-use axum::http::{HeaderMap, header};
-use std::net::{IpAddr, SocketAddr};
+pub(crate) mod caller;
+pub(crate) mod init_data;
+pub(crate) mod issuer;
+pub(crate) mod jws;
+pub(crate) mod opening;
+pub(crate) mod refresh;
+pub(crate) mod refusal;
+pub(crate) mod session;
+pub(crate) mod ticket;
+
+pub(crate) use caller::Caller;
+pub(crate) use refusal::Refusal;
+
+use core::time::Duration;
+use init_data::Telegram;
+use issuer::Issuer;
+use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
+use ticket::{Mint, Ticket};
 use vivavoce_wire::message::Hello;
-use vivavoce_wire::{Code, Trouble};
 
 /// What decides who may call.
 #[derive(Debug)]
 pub(crate) struct Admission {
+    /// Pages of other origins that may call.
     origins: Vec<String>,
+    /// Where calls go, if callers know the proxy by another name.
+    public_url: Option<String>,
+    /// Whether this machine needs no ticket.
+    lets_in_local: bool,
+    /// Whether anybody else can have one.
+    is_configured: bool,
+    telegram: Telegram,
+    issuers: Vec<Issuer>,
+    mint: Mint,
+    /// How long a ticket opens its call, and how long one who was let in comes again.
+    ticket_lasts: Duration,
+    refresh_lasts: Duration,
+    /// Tickets for one user in a minute.
+    most_a_minute: u32,
 }
 
-/// Somebody who was let in: who has the same name is the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct User(pub(crate) String);
+/// Somebody who was let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct User {
+    /// Who vouches for them: `telegram:` and a bot's id, an issuer, `shell` or `local`. Holds no space.
+    pub(crate) by: String,
+    /// Their name there.
+    pub(crate) id: String,
+}
 
-/// What an HTTP request says of the one who sent it.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    peer: IpAddr,
-    host: Option<String>,
-    origin: Option<String>,
-    /// Whether somebody in between passed the request on.
-    forwarded: bool,
+/// What lets a caller in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// They call from this machine.
+    Local,
+    /// A ticket. It is still to be used, unless they take a call up again.
+    Ticket(Ticket),
+    /// The secret of the call that they take up again, which its user was given.
+    Secret,
 }
 
 impl Admission {
-    pub(crate) fn new(admitted: &Admitted) -> Self {
-        Self { origins: admitted.origins.clone() }
-    }
-
     /// Whether anybody but this machine can be let in.
-    #[expect(clippy::unused_self, reason = "tickets will make it depend on the settings")]
     pub(crate) const fn is_configured(&self) -> bool {
-        false
+        self.is_configured
     }
 
     /// Judges the page from which a browser calls; other programs name none.
-    pub(crate) fn check_origin(&self, caller: &Caller) -> Result<(), Trouble> {
-        let Some(origin) = &caller.origin else { return Ok(()) };
-        if self.origins.contains(origin) || caller.is_own_page(origin) {
+    pub(crate) fn check_origin(&self, caller: &Caller) -> Result<(), Refusal> {
+        let Some(origin) = caller.origin() else { return Ok(()) };
+        if self.origins.iter().any(|listed| listed == origin) || caller.is_own_page(origin) {
             return Ok(());
         }
-        let sentence = "This page may not call this proxy: whoever runs the proxy has to add the page's origin to \
-                        [admission] origins.";
-        Err(Trouble::new(Code::NotAllowed, sentence))
+        Err(Refusal::Origin)
     }
 
-    /// Judges one who said hello; whose conversations they may go on with.
-    pub(crate) fn admit(&self, hello: &Hello, caller: &Caller) -> Result<User, Trouble> {
-        if caller.is_local() {
-            return Ok(User("this machine".to_owned()));
+    /// Judges one who said hello at `now`, in seconds since 1970.
+    ///
+    /// One who takes a call up again may show the ticket that they came with, old and used as it is: it says who they are, and
+    /// the call's secret does the rest.
+    pub(crate) fn admit(&self, hello: &Hello, caller: &Caller, now: u64) -> Result<Pass, Refusal> {
+        let Some(text) = &hello.ticket else { return self.admit_without(hello, caller) };
+        let ticket = self.mint.read(text)?;
+        if !self.knows(&ticket.user) {
+            return Err(Refusal::Foreign);
         }
-        let sentence = match hello.ticket {
-            Some(_) => "This proxy takes no tickets yet: it only lets in callers on its own machine.",
-            None => {
-                "Without a ticket this proxy only lets in callers on its own machine, at http://127.0.0.1 or \
-                 http://localhost, with no other proxy in between."
-            }
-        };
-        Err(Trouble::new(Code::NotAdmitted, sentence))
+        if hello.resume.is_none() {
+            ticket.judge(now)?;
+        }
+        if caller.origin().is_none() && !ticket.native {
+            return Err(Refusal::NotNative);
+        }
+        Ok(Pass::Ticket(ticket))
     }
-}
 
-impl Caller {
-    pub(crate) fn new(peer: SocketAddr, headers: &HeaderMap) -> Self {
-        let text = |name| {
-            headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
-        };
-        let forwarded = |name: &header::HeaderName| {
-            let name = name.as_str();
-            matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
-        };
-        Self {
-            peer: peer.ip().to_canonical(),
-            host: text(header::HOST),
-            origin: text(header::ORIGIN),
-            forwarded: headers.keys().any(forwarded),
+    fn admit_without(&self, hello: &Hello, caller: &Caller) -> Result<Pass, Refusal> {
+        if self.lets_in(caller) {
+            return Ok(Pass::Local);
+        }
+        let has_secret = self.is_configured && hello.resume.is_some() && caller.origin().is_some();
+        if has_secret { Ok(Pass::Secret) } else { Err(Refusal::NothingShown) }
+    }
+
+    /// Whether a caller needs no ticket.
+    fn lets_in(&self, caller: &Caller) -> bool {
+        self.lets_in_local && caller.is_local()
+    }
+
+    /// Whether those who vouch for a user are still trusted.
+    fn knows(&self, user: &User) -> bool {
+        match user.by.as_str() {
+            SHELL => true,
+            LOCAL => self.lets_in_local,
+            by => match by.strip_prefix(TELEGRAM) {
+                Some(bot) => self.telegram.bots.iter().any(|known| known.id.to_string() == bot),
+                None => self.issuers.iter().any(|issuer| issuer.name == by),
+            },
         }
     }
+}
 
-    /// A program or a page of this very machine: the peer, the name it used and the way it came all say so, which
-    /// a foreign page in a local browser (by DNS rebinding) and a stranger behind a local reverse proxy cannot.
-    fn is_local(&self) -> bool {
-        let by_name = self.host.as_deref().is_some_and(|host| is_loopback_name(host_name(host)));
-        self.peer.is_loopback() && by_name && !self.forwarded
+impl User {
+    /// Somebody on this machine.
+    pub(crate) fn local() -> Self {
+        Self { by: LOCAL.to_owned(), id: "this machine".to_owned() }
     }
 
-    fn is_own_page(&self, origin: &str) -> bool {
-        let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        place.is_some() && place == self.host.as_deref()
+    /// Who opened a bot's Mini App.
+    pub(crate) fn of_telegram(bot: u64, user: u64) -> Self {
+        Self { by: format!("{TELEGRAM}{bot}"), id: user.to_string() }
+    }
+
+    /// One for whom whoever has the signing key vouches.
+    pub(crate) fn of_shell(id: &str) -> Self {
+        Self { by: SHELL.to_owned(), id: id.to_owned() }
+    }
+
+    /// By which they are told from everybody else.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.by, self.id)
     }
 }
 
-/// The name in a Host header, without its port.
-fn host_name(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    }
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Whether a name means this machine on every machine.
-pub(crate) fn is_loopback_name(name: &str) -> bool {
-    let by_number = name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    by_number || name == "localhost" || name.ends_with(".localhost")
-}
+/// Names of those who vouch; an issuer's must be none of these.
+pub(crate) const SHELL: &str = "shell";
+pub(crate) const LOCAL: &str = "local";
+pub(crate) const TELEGRAM: &str = "telegram:";
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 mod tests {
+    use super::caller::tests::caller;
     use super::*;
-    use vivavoce_wire::message::{CodecName, Mode, Uplink};
+    use crate::config::Admitted;
+    use crate::environment::Environment;
+    use vivavoce_wire::message::{CodecName, Mode, Resume, Uplink, Upstream};
+
+    const NOW: u64 = 1_000;
 
     #[test]
     fn lets_in_this_machine_and_nobody_else() {
@@ -129,8 +188,27 @@ mod tests {
             ("127.0.0.1", vec![("host", "localhost"), ("x-real-ip", "203.0.113.9")], false),
             ("192.168.1.7", vec![("host", "localhost")], false),
         ] {
-            let verdict = admission().admit(&hello(), &caller(peer, &headers));
+            let verdict =
+                open(Upstream::Gemini, &[]).admit(&hello(None, false), &caller(peer, &headers), NOW);
             assert_eq!(verdict.is_ok(), admitted, "{peer} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn this_machine_needs_a_ticket_where_a_key_pays_and_tickets_are_to_be_had() {
+        let here = caller("127.0.0.1", &[("host", "localhost")]);
+        for (upstream, tokens, local, admitted) in [
+            (Upstream::Simulator, vec![], None, true),
+            (Upstream::Gemini, vec![], None, true),
+            (Upstream::Simulator, vec![TOKEN], None, true),
+            (Upstream::Gemini, vec![TOKEN], None, false),
+            (Upstream::Gemini, vec![TOKEN], Some(true), true),
+            (Upstream::Simulator, vec![], Some(false), false),
+        ] {
+            let settings = Admitted { local, ..Admitted::default() };
+            let admission = Admission::open(&settings, &environment(&tokens), upstream).unwrap();
+            let verdict = admission.admit(&hello(None, false), &here, NOW);
+            assert_eq!(verdict.is_ok(), admitted, "{upstream:?} {} {local:?}", tokens.len());
         }
     }
 
@@ -148,32 +226,104 @@ mod tests {
         ] {
             let mut headers = vec![("host", "localhost:8003")];
             headers.extend(origin.map(|origin| ("origin", origin)));
-            let verdict = admission().check_origin(&caller("127.0.0.1", &headers));
+            let verdict = open(Upstream::Simulator, &[]).check_origin(&caller("127.0.0.1", &headers));
             assert_eq!(verdict.is_ok(), allowed, "{origin:?}");
         }
     }
 
-    fn admission() -> Admission {
-        Admission::new(&Admitted { origins: vec!["https://listed.example".to_owned()] })
+    #[test]
+    fn a_ticket_lets_in_from_anywhere_but_programs_need_one_of_their_own() {
+        let admission = open(Upstream::Gemini, &[TOKEN]);
+        let page = caller("203.0.113.9", &[("host", "v.example"), ("origin", "https://listed.example")]);
+        let program = caller("203.0.113.9", &[("host", "v.example")]);
+        for (native, caller, verdict) in [
+            (false, &page, Ok(())),
+            (true, &page, Ok(())),
+            (true, &program, Ok(())),
+            (false, &program, Err(Refusal::NotNative)),
+        ] {
+            let ticket = Ticket { native, ..ticket() };
+            let text = admission.mint.sign(&ticket);
+            let verdict_found = admission.admit(&hello(text, false), caller, NOW);
+            assert_eq!(verdict_found, verdict.map(|()| Pass::Ticket(ticket)), "{native} {caller:?}");
+        }
     }
 
-    fn caller(peer: &str, headers: &[(&'static str, &'static str)]) -> Caller {
-        let headers = headers.iter().map(|&(name, value)| {
-            (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))
-        });
-        Caller::new(SocketAddr::new(peer.parse().unwrap(), 50_000), &headers.collect())
+    #[test]
+    fn a_ticket_that_is_not_good_lets_in_nobody_not_even_this_machine() {
+        let admission = open(Upstream::Simulator, &[TOKEN]);
+        let here = caller("127.0.0.1", &[("host", "localhost"), ("origin", "http://localhost")]);
+        let of = |by: &str| Ticket { user: User { by: by.into(), id: "7".into() }, ..ticket() };
+        for (ticket, refusal) in [
+            (Ticket { until: NOW - 60, ..ticket() }, Refusal::Stale),
+            (Ticket { from: NOW + 60, ..ticket() }, Refusal::Future),
+            (of("telegram:43"), Refusal::Foreign),
+            (of("https://id.example.org"), Refusal::Foreign),
+        ] {
+            let text = admission.mint.sign(&ticket);
+            assert_eq!(admission.admit(&hello(text, false), &here, NOW), Err(refusal), "{ticket:?}");
+        }
+        let other = open(Upstream::Simulator, &[TOKEN]);
+        let forged = other.mint.sign(&ticket());
+        assert_eq!(admission.admit(&hello(forged, false), &here, NOW), Err(Refusal::Forged));
+        assert_eq!(
+            admission.admit(&hello(Some("hello".into()), false), &here, NOW),
+            Err(Refusal::Unreadable)
+        );
     }
 
-    fn hello() -> Hello {
+    #[test]
+    fn a_call_is_taken_up_again_by_its_secret_and_an_old_ticket_says_whose_it_is() {
+        let admission = open(Upstream::Gemini, &[TOKEN]);
+        let page = caller("203.0.113.9", &[("host", "v.example"), ("origin", "https://listed.example")]);
+        let program = caller("203.0.113.9", &[("host", "v.example")]);
+        let old = Ticket { until: NOW - 60, ..ticket() };
+        let text = admission.mint.sign(&old);
+        assert_eq!(admission.admit(&hello(text.clone(), true), &page, NOW), Ok(Pass::Ticket(old)));
+        assert_eq!(admission.admit(&hello(text, true), &program, NOW), Err(Refusal::NotNative));
+        assert_eq!(admission.admit(&hello(None, true), &page, NOW), Ok(Pass::Secret));
+        assert_eq!(admission.admit(&hello(None, true), &program, NOW), Err(Refusal::NothingShown));
+        let forged = admission.admit(&hello(Some("x".into()), true), &page, NOW);
+        assert_eq!(forged, Err(Refusal::Unreadable));
+        let closed = open(Upstream::Gemini, &[]).admit(&hello(None, true), &page, NOW);
+        assert_eq!(closed, Err(Refusal::NothingShown), "nobody there could have begun a call");
+    }
+
+    #[test]
+    fn no_two_users_have_one_name() {
+        let [a, b] = [("a b", "c"), ("a", "b c")].map(|(by, id)| User { by: by.into(), id: id.into() });
+        assert_eq!(a.name(), b.name(), "which is why nobody who vouches may have a space in their name");
+        assert_ne!(User::of_telegram(1, 2).name(), User::of_telegram(2, 2).name());
+    }
+
+    const TOKEN: &str = "42:AAH5YkoiEuPk8-FZa32hStHTqXiLPtAEhx8";
+
+    fn environment(tokens: &[&str]) -> Environment {
+        let bot_tokens = tokens.iter().map(|&token| token.to_owned()).collect();
+        Environment { bot_tokens, ..Environment::default() }
+    }
+
+    fn open(upstream: Upstream, tokens: &[&str]) -> Admission {
+        let origins = vec!["https://listed.example".to_owned()];
+        let settings = Admitted { origins, ..Admitted::default() };
+        Admission::open(&settings, &environment(tokens), upstream).unwrap()
+    }
+
+    fn ticket() -> Ticket {
+        let (call, id) = ("0123456789ab".to_owned(), "j".to_owned());
+        Ticket { user: User::of_telegram(42, 7), call, id, native: false, from: NOW, until: NOW + 60 }
+    }
+
+    fn hello(ticket: Option<String>, resumes: bool) -> Hello {
         let audio = Uplink { rate_hz: 16_000, codec: CodecName::Pcm };
-        let (resumable, resume) = (false, None);
+        let resume = resumes.then(|| Resume { call: "c".into(), secret: "s".into(), next: 0 });
         Hello {
             audio,
-            ticket: None,
+            ticket,
             client: None,
             greeting: true,
             mode: Mode::Open,
-            resumable,
+            resumable: false,
             resume,
             continues: false,
         }

@@ -47,6 +47,8 @@ pub(crate) struct Call {
     meter: Meter,
     counted: Counted,
     began: Instant,
+    /// Whether a phone was told that somebody listens.
+    was_up: bool,
 }
 
 impl Call {
@@ -82,11 +84,12 @@ impl Call {
             meter,
             counted,
             began: Instant::now(),
+            was_up: false,
         }
     }
 
-    /// Runs the call to its end.
-    pub(crate) async fn run(mut self, first: Entrance) {
+    /// Runs the call to its end; says whether somebody ever listened.
+    pub(crate) async fn run(mut self, first: Entrance) -> bool {
         let mut input = self.enters(first);
         loop {
             self.relay.handle(input, self.now());
@@ -104,6 +107,7 @@ impl Call {
         self.part();
         drop(self.keeper);
         self.entry.end().await;
+        self.was_up
     }
 
     /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
@@ -145,6 +149,7 @@ impl Call {
                     if let FromProxy::Error { error } = &message {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
                     }
+                    self.was_up |= matches!(&message, FromProxy::Ready(_));
                     self.to_phone(|phone| phone.send(&message, sequence));
                 }
                 RelayOutput::ToPhoneAudio(bytes) => self.to_phone(|phone| phone.send_audio(bytes)),

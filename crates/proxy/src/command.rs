@@ -31,6 +31,9 @@ pub enum Command {
         /// The folder of the page [default: dist, if there is one].
         #[arg(long, value_name = "DIR")]
         page: Option<PathBuf>,
+        /// Let programs and pages of this machine call without a ticket, whatever the settings say.
+        #[arg(long)]
+        local: bool,
     },
     /// Pretend to be Gemini Live, for tests and for people without a key.
     Sim {
@@ -69,12 +72,32 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a ticket for a call, with VIVAVOCE_SIGNING_KEY, and print it.
+    Ticket {
+        /// Who it is for, by any name of up to 255 bytes; the same name is the same person.
+        #[arg(long, value_name = "NAME", default_value = "shell", value_parser = user)]
+        user: String,
+        /// Vouch for this user of Telegram (a number) as if the bot with this id had.
+        #[arg(long, value_name = "ID")]
+        bot: Option<u64>,
+        /// Make it for a program, such as `talk`, which has no origin.
+        #[arg(long)]
+        native: bool,
+        /// For how many seconds it opens its call, up to a day.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        expires_in: u64,
+    },
     /// Say everything that is wrong with the settings.
     Check {
         /// The settings, in TOML.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+fn user(name: &str) -> Result<String, String> {
+    let fits = !name.is_empty() && name.len() <= 255;
+    fits.then(|| name.to_owned()).ok_or_else(|| "expected 1 to 255 bytes".to_owned())
 }
 
 fn mode(name: &str) -> Result<Mode, String> {

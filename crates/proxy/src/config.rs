@@ -2,6 +2,10 @@
 //!
 //! `docs/CONFIG.md` tells the same to people; a test holds the two together.
 
+mod admitted;
+
+pub use admitted::{Admitted, Algorithm, IssuerSettings, KeySource, TelegramSettings};
+
 use crate::section::{Document, Problem, Section, flag, number, one_of, text, texts, whole, words};
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -120,13 +124,6 @@ pub struct Limits {
     pub connections_per_address: u32,
     /// How long calls may take to move to another proxy when this one is told to go down.
     pub drain: Duration,
-}
-
-/// Who may call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Admitted {
-    /// Pages of other origins that may call, as browsers write them: `https://example.org`.
-    pub origins: Vec<String>,
 }
 
 impl Config {
@@ -357,15 +354,6 @@ impl Default for Limits {
             connections_per_address: 200,
             drain: Duration::from_secs(20),
         }
-    }
-}
-
-impl Admitted {
-    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
-        let table = &mut document.section(root, "admission");
-        let origins = document.take(table, "origins", origins).unwrap_or_default();
-        document.finish(table);
-        Self { origins }
     }
 }
 

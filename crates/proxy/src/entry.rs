@@ -71,9 +71,7 @@ impl Entry {
 
     /// A new secret, of 256 bits; none if this machine has no randomness.
     pub(crate) fn new_secret(&self) -> Option<String> {
-        let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        let secret = URL_SAFE_NO_PAD.encode(bytes);
+        let secret = random()?;
         let locks = &mut self.record().locks;
         locks.push(hash(&secret));
         if locks.len() > MOST_LOCKS {
@@ -90,6 +88,11 @@ impl Entry {
         let at = locks.iter().position(|other| *other == lock).unwrap_or(0);
         locks.drain(..at);
         self.changed.notify_one();
+    }
+
+    /// Whether it is the call of one whose name has this hash.
+    pub(crate) fn is_of(&self, user: &str) -> bool {
+        self.record().user == user
     }
 
     /// Whether a secret opens it.
@@ -228,6 +231,13 @@ fn tell_whether_away<T>(written: &Result<T, Away>) {
 pub(crate) fn opens(locks: &[String], secret: &str) -> bool {
     let key = hash(secret);
     locks.iter().fold(false, |fits, lock| fits | bool::from(lock.as_bytes().ct_eq(key.as_bytes())))
+}
+
+/// 256 random bits, in base64url; none if this machine has no randomness.
+pub(crate) fn random() -> Option<String> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// SHA-256, in base64.

@@ -4,6 +4,7 @@ use crate::program::Lookup;
 use core::fmt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Settings that stand in no file.
@@ -15,6 +16,12 @@ pub struct Environment {
     pub redis_url: Option<String>,
     /// What this machine is called: `HOSTNAME`, or else what the kernel says.
     pub hostname: Option<String>,
+    /// Of the bots whose Mini Apps may call: `TELEGRAM_BOT_TOKEN`, separated by commas.
+    pub bot_tokens: Vec<String>,
+    /// Sign tickets, the newest first: `VIVAVOCE_SIGNING_KEY`, separated by commas.
+    pub signing_keys: Vec<String>,
+    /// What the settings name as secrets of JWT issuers: see [`Environment::learn`].
+    pub issuer_secrets: BTreeMap<String, String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
 }
@@ -27,19 +34,39 @@ impl Environment {
     pub fn read(lookup: Lookup<'_>) -> Result<Self, AuthoritiesError> {
         let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
         let authorities = set("SSL_CERT_FILE").map(|file| authorities(Path::new(&file))).transpose()?;
-        let (key, redis_url) = (set("GEMINI_API_KEY"), set("REDIS_URL"));
-        let hostname = set("HOSTNAME").or_else(kernel_hostname);
-        Ok(Self { key, redis_url, hostname, authorities: authorities.unwrap_or_default() })
+        Ok(Self {
+            key: set("GEMINI_API_KEY"),
+            redis_url: set("REDIS_URL"),
+            hostname: set("HOSTNAME").or_else(kernel_hostname),
+            bot_tokens: several(set("TELEGRAM_BOT_TOKEN")),
+            signing_keys: several(set("VIVAVOCE_SIGNING_KEY")),
+            issuer_secrets: BTreeMap::new(),
+            authorities: authorities.unwrap_or_default(),
+        })
+    }
+
+    /// Reads the secrets that settings name; those that are not there stay away.
+    pub fn learn<'n>(&mut self, names: impl Iterator<Item = &'n str>, lookup: Lookup<'_>) {
+        self.issuer_secrets = names.filter_map(|name| Some((name.to_owned(), lookup(name)?))).collect();
     }
 }
 
-/// Says whether there are a key and a registry, never which: both hold secrets.
+/// Several values in one.
+fn several(value: Option<String>) -> Vec<String> {
+    let value = value.unwrap_or_default();
+    value.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
+}
+
+/// Says which secrets there are and never what.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.as_ref().map(|_| "…");
         f.debug_struct("Environment")
             .field("key", &key)
             .field("redis_url", &self.redis_url.as_ref().map(|_| "…"))
+            .field("bot_tokens", &self.bot_tokens.len())
+            .field("signing_keys", &self.signing_keys.len())
+            .field("issuer_secrets", &self.issuer_secrets.keys())
             .field("authorities", &self.authorities.len())
             .finish()
     }

@@ -1,13 +1,14 @@
 //! The way of a phone from its socket into a call.
 
-use crate::admission::{Caller, User};
+use crate::admission::ticket::Ticket;
+use crate::admission::{Caller, Pass, Refusal, User, now};
 use crate::call::{Call, call_id};
 use crate::calls::{Entrance, Place};
 use crate::entry::{Entry, enter as take_place, hash, opens};
 use crate::house::{House, going_down};
 use crate::node::pass_on;
 use crate::phone::{Heard, Phone};
-use crate::store::{Away, Checkpoint, Record};
+use crate::store::{Away, Checkpoint, Record, Store, spend};
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -18,10 +19,12 @@ use vivavoce_wire::{Code, Trouble};
 
 /// Takes a phone that has just connected into a new call, or into the one that it takes up again.
 pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone) {
-    let admit = |hello: &Hello| house.admission.admit(hello, &caller);
+    let admit = |hello: &Hello| {
+        house.admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
+    };
     match greet(&house, admit, &mut phone).await {
-        Greeted::Enters(hello, _) if hello.resume.is_some() => take_up(house, phone, hello).await,
-        Greeted::Enters(hello, user) => begin(house, phone, hello, user).await,
+        Greeted::Enters(hello, pass) if hello.resume.is_some() => take_up(house, phone, hello, pass).await,
+        Greeted::Enters(hello, pass) => begin(house, phone, hello, pass).await,
         Greeted::SentAway(trouble) => send_away(phone, trouble).await,
         Greeted::Gone => phone.close().await,
     }
@@ -29,7 +32,8 @@ pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone)
 
 /// Takes a phone that came to another process into its call here, which is to move there.
 pub(crate) async fn receive_from_elsewhere(house: Arc<House>, mut phone: Phone) {
-    let greeted = greet(&house, |_| Ok(User(String::new())), &mut phone).await;
+    // Who that is was judged there.
+    let greeted = greet(&house, |_| Ok(Pass::Secret), &mut phone).await;
     let Greeted::Enters(hello, _) = greeted else { return phone.close().await };
     match hello.resume.as_ref().and_then(|resume| house.calls.find(resume)) {
         Some(place) => enter(&house, &place, phone, hello, true).await,
@@ -46,14 +50,14 @@ pub(crate) async fn send_away(phone: Phone, trouble: Trouble) {
 
 /// What became of a phone at the door.
 enum Greeted {
-    Enters(Box<Hello>, User),
+    Enters(Box<Hello>, Pass),
     SentAway(Trouble),
     Gone,
 }
 
-async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<User, Trouble>, phone: &mut Phone) -> Greeted {
+async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, phone: &mut Phone) -> Greeted {
     let Ok(_place) = Arc::clone(&house.hall).try_acquire_owned() else { return Greeted::SentAway(busy()) };
-    let mut user = User(String::new());
+    let mut pass = Pass::Secret;
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
     let mut door = Door::new(house.config.limits.hello_deadline, now());
@@ -62,9 +66,9 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<User, Trouble>, p
         let input = match door.poll() {
             DoorOutput::Admit(hello) => {
                 tracing::info!(client = hello.client.as_deref(), "hello");
-                DoorInput::Verdict(admit(&hello).map(|admitted| user = admitted))
+                DoorInput::Verdict(admit(&hello).map(|shown| pass = shown))
             }
-            DoorOutput::Enter(hello) => return Greeted::Enters(hello, user),
+            DoorOutput::Enter(hello) => return Greeted::Enters(hello, pass),
             DoorOutput::SendAway(trouble) => return Greeted::SentAway(trouble),
             DoorOutput::Timeout(wake) => {
                 let wake_at = began + wake.map_or(house.config.limits.hello_deadline, Moment::since_origin);
@@ -89,12 +93,16 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<User, Trouble>, p
 }
 
 /// Begins a new call.
-async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
+async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
+    let (user, id) = match &pass {
+        Pass::Ticket(ticket) => (ticket.user.clone(), ticket.call.clone()),
+        Pass::Local => (User::local(), call_id()),
+        Pass::Secret => return send_away(phone, no_such_call()).await,
+    };
     let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
         return send_away(phone, busy()).await;
     };
-    let id = call_id();
-    // First of all: whoever finds no place keeps their last conversation for when they do.
+    // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
     if let Some(most) = house.config.limits.calls_in_all {
         match take_place(&*house.store, &id, most).await {
             Ok(true) => {}
@@ -102,7 +110,15 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
         }
     }
-    let user = hash(&user.0);
+    let attempt = call_id();
+    if let Pass::Ticket(ticket) = &pass {
+        match use_up(&*house.store, ticket, &attempt, now()).await {
+            Ok(true) => {}
+            Ok(false) => return send_away(phone, refused(&house, Refusal::Used)).await,
+            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+        }
+    }
+    let user = hash(&user.name());
     let earlier = match house.store.begin(&user, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
@@ -110,21 +126,37 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
     let record = Record { owner: house.node.clone(), generation: 1, user, checkpoint, ..Record::default() };
-    lead(house, id, record, phone, hello).await;
+    let was_up = lead(Arc::clone(&house), id, record, phone, hello).await;
+    if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
+        give_back(&*house.store, ticket, &attempt).await;
+    }
 }
 
 /// Takes a phone into the call that it takes up again, wherever that is.
-async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>) {
+async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let Some(resume) = hello.resume.clone() else { return phone.close().await };
+    let user = match &pass {
+        Pass::Ticket(ticket) => {
+            // A fresh one opens no call besides.
+            let _ = use_up(&*house.store, ticket, &call_id(), now()).await;
+            Some(hash(&ticket.user.name()))
+        }
+        Pass::Local | Pass::Secret => None,
+    };
     if let Some(place) = house.calls.find(&resume) {
+        if user.is_some_and(|user| !place.entry.is_of(&user)) {
+            return send_away(phone, refused(&house, Refusal::OtherUser)).await;
+        }
         return enter(&house, &place, phone, hello, false).await;
     }
     // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
     let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
         return send_away(phone, crowded()).await;
     };
-    match find_elsewhere(&house, &resume, &hello, phone).await {
-        Ok(Some((record, phone))) => lead(house, resume.call, record, phone, hello).await,
+    match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
+        Ok(Some((record, phone))) => {
+            lead(house, resume.call, record, phone, hello).await;
+        }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
     }
@@ -135,6 +167,7 @@ async fn find_elsewhere(
     house: &House,
     resume: &Resume,
     hello: &Hello,
+    user: Option<&str>,
     mut phone: Phone,
 ) -> Result<Option<(Record, Phone)>, (Phone, Trouble)> {
     let until = Instant::now() + MOST_SEARCH;
@@ -146,6 +179,9 @@ async fn find_elsewhere(
         let Some(found) = found.filter(|found| opens(&found.record.locks, &resume.secret)) else {
             return Err((phone, no_such_call()));
         };
+        if user.is_some_and(|user| user != found.record.user) {
+            return Err((phone, refused(house, Refusal::OtherUser)));
+        }
         if !found.is_held {
             let generation = found.record.generation;
             match house.store.take(&resume.call, generation, &house.node).await {
@@ -173,20 +209,21 @@ async fn find_elsewhere(
     ))
 }
 
-/// Leads a call from here on, to its end.
-async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) {
+/// Leads a call from here on, to its end; says whether somebody ever listened.
+async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) -> bool {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
     let is_counted = house.config.limits.calls_in_all.is_some();
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, is_counted);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
-        return send_away(phone, unavailable(&house, &away)).await;
+        send_away(phone, unavailable(&house, &away)).await;
+        return false;
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
     let call = Call::new(id, house, config, entry, reports, phones);
-    call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await;
+    call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 
 /// What the relay must know, of what was before it too.
@@ -215,6 +252,29 @@ fn new_secret(house: &House, entry: &Entry, hello: &Hello) -> Option<String> {
     is_kept.then(|| entry.new_secret()).flatten()
 }
 
+/// Uses a ticket; false if it was used before. It is remembered for longer than it is good.
+async fn use_up(store: &dyn Store, ticket: &Ticket, attempt: &str, now: u64) -> Result<bool, Away> {
+    let stay = Duration::from_secs(ticket.until.saturating_sub(now)) + USED;
+    spend(store, &used(ticket), attempt, stay).await
+}
+
+/// The call of a ticket came to nothing, as when the service could not be reached: it opens one still.
+async fn give_back(store: &dyn Store, ticket: &Ticket, attempt: &str) {
+    if let Err(away) = store.leave(&used(ticket), attempt).await {
+        tracing::debug!(%away, "the registry is away: a ticket was used in vain");
+    }
+}
+
+/// Where it is written that a ticket was used.
+fn used(ticket: &Ticket) -> String {
+    format!("ticket:{}", hash(&ticket.id))
+}
+
+fn refused(house: &House, refusal: Refusal) -> Trouble {
+    house.metrics.refuse(refusal.reason());
+    refusal.trouble()
+}
+
 fn busy() -> Trouble {
     Trouble::new(Code::Limited, "All lines are busy: try again in a moment.").retry_after_ms(10_000)
 }
@@ -239,6 +299,8 @@ fn unavailable(house: &House, away: &Away) -> Trouble {
     Trouble::new(Code::Unavailable, sentence).retry_after_ms(2_000)
 }
 
+/// By so much the clocks of two proxies may differ.
+const USED: Duration = Duration::from_secs(60);
 /// A lease and some more: by then a call has a new owner, or none.
 const MOST_SEARCH: Duration = Duration::from_secs(8);
 const SEARCH_EVERY: Duration = Duration::from_millis(150);

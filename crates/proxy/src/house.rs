@@ -43,13 +43,14 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new(
         config: Config,
+        admission: Admission,
         service: Address,
         upstream: Upstream,
         store: Arc<dyn Store>,
         node: String,
     ) -> Self {
         Self {
-            admission: Admission::new(&config.admission),
+            admission,
             service,
             upstream,
             rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),

@@ -8,8 +8,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use core::fmt;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -26,6 +28,14 @@ pub(crate) struct Metrics {
     pub(crate) moved: Counter,
     pub(crate) passed_on: Counter,
     pub(crate) registry_failures: Counter,
+    pub(crate) sessions: Counter,
+    refusals: Family<Reason, Counter>,
+}
+
+/// Why somebody was not let in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
 }
 
 /// One call among them, until it is dropped.
@@ -49,6 +59,8 @@ impl Metrics {
         let calls = gauge("calls", "Calls that this proxy leads");
         let parked_calls = gauge("parked_calls", "Calls among them whose phone is away");
         let parked_bytes = gauge("parked_bytes", "Bytes of both sides' words that are kept for those");
+        let refusals = Family::<Reason, Counter>::default();
+        registry.register("refusals", "Callers who were not let in, by reason", refusals.clone());
         let mut counter = |name, help| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -72,8 +84,15 @@ impl Metrics {
                 "registry_failures",
                 "Calls that were refused because the registry was away",
             ),
+            sessions: counter("sessions", "Tickets that were given"),
+            refusals,
             registry,
         }
+    }
+
+    /// Somebody was not let in.
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
     }
 
     /// One call more.

@@ -1,5 +1,6 @@
 //! What each command does, and the exit code that says how it went.
 
+use crate::admission::opening::{MintError, mint};
 use crate::command::Command;
 use crate::config::Config;
 use crate::environment::Environment;
@@ -30,7 +31,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    let environment = match Environment::read(lookup) {
+    let mut environment = match Environment::read(lookup) {
         Ok(environment) => environment,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
@@ -40,9 +41,13 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
         };
         match command {
-            Command::Serve { config, listen, upstream, page } => {
-                let flags = Flags { listen, upstream, page };
-                serve(config.as_deref(), flags, &environment, bell).await
+            Command::Serve { config, listen, upstream, page, local } => {
+                let flags = Flags { listen, upstream, page, local };
+                let config = match settings(config.as_deref(), &mut environment, lookup) {
+                    Ok(config) => config,
+                    Err(problems) => return fail_all(&problems),
+                };
+                serve(config, flags, &environment, bell).await
             }
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
@@ -53,7 +58,13 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             Command::Talk { files, url, ticket, mode, output, json } => {
                 talk(&Talk { files, url, ticket, mode, output, environment }, json, bell).await
             }
-            Command::Check { config } => check(config.as_deref(), &environment),
+            Command::Check { config } => {
+                check(settings(config.as_deref(), &mut environment, lookup), &environment)
+            }
+            Command::Ticket { user, bot, native, expires_in } => {
+                let until = core::time::Duration::from_secs(expires_in);
+                print_ticket(mint(&environment, &user, bot, native, until))
+            }
         }
     });
     runtime.shutdown_background();
@@ -65,16 +76,14 @@ struct Flags {
     listen: Option<SocketAddr>,
     upstream: Option<String>,
     page: Option<PathBuf>,
+    local: bool,
 }
 
-async fn serve(file: Option<&Path>, flags: Flags, environment: &Environment, bell: Bell) -> ExitCode {
-    let mut config = match read(file) {
-        Ok(config) => config,
-        Err(problems) => return fail_all(&problems),
-    };
+async fn serve(mut config: Config, flags: Flags, environment: &Environment, bell: Bell) -> ExitCode {
     config.listen = flags.listen.unwrap_or(config.listen);
     config.upstream_url = flags.upstream.or(config.upstream_url);
     config.page = flags.page.or(config.page);
+    config.admission.local = flags.local.then_some(true).or(config.admission.local);
     let server = match Server::open(config, environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
@@ -166,8 +175,19 @@ fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn check(file: Option<&Path>, environment: &Environment) -> ExitCode {
-    let problems = match read(file) {
+/// Prints a ticket alone, for scripts to take.
+fn print_ticket(ticket: Result<String, MintError>) -> ExitCode {
+    match ticket {
+        Ok(ticket) => match writeln!(io::stdout(), "{ticket}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_closed) => ExitCode::FAILURE,
+        },
+        Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+fn check(settings: Result<Config, Vec<String>>, environment: &Environment) -> ExitCode {
+    let problems = match settings {
         Ok(config) => objections(&config, environment).iter().map(StartError::to_string).collect(),
         Err(problems) => problems,
     };
@@ -176,6 +196,17 @@ fn check(file: Option<&Path>, environment: &Environment) -> ExitCode {
     }
     let written = writeln!(io::stdout(), "the settings are all right");
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The settings, with the secrets that they name put into the environment.
+fn settings(
+    file: Option<&Path>,
+    environment: &mut Environment,
+    lookup: Lookup<'_>,
+) -> Result<Config, Vec<String>> {
+    let config = read(file)?;
+    environment.learn(config.admission.secret_names(), lookup);
+    Ok(config)
 }
 
 /// The settings; without a file, the defaults.

@@ -1,7 +1,7 @@
 //! What the proxy answers over HTTP.
 
 use crate::addresses::Connected;
-use crate::admission::Caller;
+use crate::admission::{Caller, session};
 use crate::greeting;
 use crate::house::House;
 use crate::page;
@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(crate) fn router(house: &Arc<House>, page: Option<&Path>) -> Router {
         .route("/healthz", get(healthz))
         .route("/config.json", get(config))
         .route("/ws", get(ws))
+        .route("/v1/session", post(session::post).options(session::preflight).fallback(session::other))
         .with_state(Arc::clone(house))
         .merge(page::router(page))
 }
@@ -42,11 +43,14 @@ async fn healthz() -> &'static str {
 
 /// Tells the page where to call and who will answer.
 async fn config(State(house): State<Arc<House>>) -> Response {
-    let config = serde_json::json!({
+    let mut config = serde_json::json!({
         "url": "/ws",
         "upstream": house.upstream,
         "model": house.config.gemini.model,
     });
+    if house.admission.is_configured() {
+        config["session"] = "/v1/session".into();
+    }
     json(StatusCode::OK, &config)
 }
 
@@ -80,7 +84,9 @@ fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Troubl
         let detail = format!("this socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect");
         return Some(Trouble::misunderstood(Code::BadSubprotocol, detail));
     }
-    house.admission.check_origin(caller).err()
+    let refusal = house.admission.check_origin(caller).err()?;
+    house.metrics.refuse(refusal.reason());
+    Some(refusal.trouble())
 }
 
 /// A call's place among the connections of its address, which is counted here if not where connections are taken.
@@ -113,7 +119,8 @@ fn peer(request: &Request<Body>) -> SocketAddr {
     request.extensions().get().map_or(nobody, |peer: &Peer| peer.address)
 }
 
-fn caller(request: &Request<Body>) -> Caller {
+/// Who sent a request.
+pub(crate) fn caller(request: &Request<Body>) -> Caller {
     Caller::new(peer(request), request.headers())
 }
 

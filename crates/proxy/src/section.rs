@@ -94,6 +94,35 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// The tables of the list `key`, each with its line; none if it is not there.
+    pub(crate) fn tables(
+        &mut self,
+        parent: &mut Section<'t>,
+        key: &'static str,
+    ) -> Vec<(usize, Section<'t>)> {
+        let path = format!("{}{key}", parent.prefix);
+        parent.known.push(key);
+        self.known.push(path.clone());
+        let Some((name, value)) = parent.table.remove_entry(key) else { return Vec::new() };
+        let line = self.line(name.span().start);
+        let DeValue::Array(values) = value.into_inner() else {
+            self.report(line, format!("`{path}` is a list of tables, each `[[{path}]]`"));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for value in values {
+            let line = self.line(value.span().start);
+            match value.into_inner() {
+                DeValue::Table(table) => {
+                    let prefix = format!("{path}.");
+                    tables.push((line, Section { prefix, table, known: Vec::new() }));
+                }
+                other => self.report(line, format!("`{path}` is a list of tables; found {}", shown(&other))),
+            }
+        }
+        tables
+    }
+
     /// Complains of every key that nobody asked for.
     pub(crate) fn finish(&mut self, section: &Section<'t>) {
         let known = section.known.join(", ");
@@ -125,12 +154,20 @@ impl<'t> Document<'t> {
         self.problems
     }
 
-    fn report(&mut self, line: usize, message: String) {
+    /// Notes a problem with a line.
+    pub(crate) fn report(&mut self, line: usize, message: String) {
         self.problems.push(Problem { line, message });
     }
 
     fn line(&self, at: usize) -> usize {
         self.text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1
+    }
+}
+
+impl Section<'_> {
+    /// Whether a key stands in it that was not taken yet.
+    pub(crate) fn holds(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::addresses::Addresses;
 use crate::admission::Admission;
+pub use crate::admission::opening::AdmissionError;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::house::{House, going_down};
@@ -45,15 +46,23 @@ pub struct Server {
 /// All that is wrong with settings, before anything is tried.
 pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError> {
     let listen = config.listen;
-    let upstream = Target::choose(config.upstream_url.as_deref(), environment.key.as_deref())
-        .err()
-        .map(StartError::Upstream);
+    let target = Target::choose(config.upstream_url.as_deref(), environment.key.as_deref());
+    // Where calls go decides nothing that could be wrong.
+    let kind = target.as_ref().map_or(Upstream::Gemini, |target| target.kind);
+    let upstream = target.err().map(StartError::Upstream);
     let page =
         config.page.clone().filter(|folder| !folder.is_dir()).map(|folder| StartError::Page { folder });
-    let is_open =
-        !listen.ip().to_canonical().is_loopback() && !Admission::new(&config.admission).is_configured();
+    let (is_configured, admission) = match Admission::open(&config.admission, environment, kind) {
+        Ok(admission) => (admission.is_configured(), Vec::new()),
+        Err(errors) => (true, errors),
+    };
+    let is_open = !listen.ip().to_canonical().is_loopback() && !is_configured;
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    [upstream, page, open].into_iter().flatten().collect()
+    [upstream, page, open]
+        .into_iter()
+        .flatten()
+        .chain(admission.into_iter().map(StartError::Admission))
+        .collect()
 }
 
 impl Server {
@@ -87,7 +96,9 @@ impl Server {
         };
         let operators = operators(config.admin).await?;
         let service = Address::new(uri.to_string(), headers, &environment.authorities);
-        let house = Arc::new(House::new(config, service, target.kind, store, node));
+        let admission = Admission::open(&config.admission, environment, target.kind)
+            .map_err(|errors| StartError::Admission(errors[0].clone()))?;
+        let house = Arc::new(House::new(config, admission, service, target.kind, store, node));
         let router = routes::router(&house, page.as_deref());
         Ok(Self { listener, router, nodes, operators, house, is_built_in })
     }
@@ -314,6 +325,8 @@ pub enum StartError {
         /// Which.
         folder: PathBuf,
     },
+    /// Nobody could be admitted as the settings say.
+    Admission(AdmissionError),
     /// Anybody on the network could call at the operator's expense.
     OpenToAll {
         /// Where it was to listen.
@@ -345,10 +358,11 @@ impl fmt::Display for StartError {
                 "the page's folder \"{}\" is not there: build it with `npm run build`, or name another",
                 folder.display()
             ),
+            Self::Admission(error) => error.fmt(f),
             Self::OpenToAll { listen } => write!(
                 f,
-                "refusing to listen on {listen}: without admission, everybody on the network could call; listen on \
-                 127.0.0.1"
+                "refusing to listen on {listen}: without admission, everybody on the network could call; set \
+                 TELEGRAM_BOT_TOKEN or [admission] (docs/CONFIG.md), or listen on 127.0.0.1"
             ),
         }
     }

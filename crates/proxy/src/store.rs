@@ -38,6 +38,12 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Gives a place back.
     fn leave<'a>(&'a self, room: &'a str, name: &'a str) -> Answer<'a, ()>;
 
+    /// Keeps a text under a name that nobody can guess, for so long.
+    fn deposit<'a>(&'a self, name: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()>;
+
+    /// What is kept under a name; from here on it is kept for no longer than `linger`, for one who did not hear the answer.
+    fn withdraw<'a>(&'a self, name: &'a str, linger: Duration) -> Answer<'a, Option<String>>;
+
     /// A user begins this call: where their conversation stood until now, if that is not too long ago. From here on it
     /// is this call's.
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>>;
@@ -52,6 +58,19 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Away>> + S
 /// The registry can't be reached, or does not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Away(pub(crate) String);
+
+/// Uses what may be used once; false if it was used before. It is remembered for so long.
+///
+/// # Errors
+/// The registry is away, and nobody knows.
+pub(crate) async fn spend(
+    store: &dyn Store,
+    what: &str,
+    attempt: &str,
+    stay: Duration,
+) -> Result<bool, Away> {
+    store.enter(what, attempt, 1, stay).await
+}
 
 /// What must be known to lead a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +245,42 @@ mod tests {
             store.leave("calls", "a").await.unwrap();
             store.leave("calls", "nobody").await.unwrap();
             assert_eq!(store.enter("calls", "b", 2, soon).await, Ok(true));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_be_used_once_is_used_once_however_many_try() {
+        for (store, _redis) in registries().await {
+            let stay = Duration::from_secs(60);
+            let attempts: Vec<_> = (0..20).map(|attempt| attempt.to_string()).collect();
+            let tries = attempts.iter().map(|attempt| spend(&*store, "ticket a", attempt, stay));
+            let won = futures_util::future::join_all(tries).await;
+            assert_eq!(won.iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
+            assert_eq!(spend(&*store, "ticket a", "later", stay).await, Ok(false));
+            assert_eq!(spend(&*store, "ticket b", "later", stay).await, Ok(true));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_there_for_its_time_and_lingers_after_it_was_asked_for() {
+        for (store, _redis) in registries().await {
+            let (soon, long) = (Duration::from_millis(300), Duration::from_secs(60));
+            store.deposit("a", "text of a", long).await.unwrap();
+            store.deposit("b", "text of b", soon).await.unwrap();
+            assert_eq!(store.withdraw("nothing", long).await, Ok(None));
+            assert_eq!(store.withdraw("a", soon).await, Ok(Some("text of a".into())));
+            assert_eq!(
+                store.withdraw("a", long).await,
+                Ok(Some("text of a".into())),
+                "it was asked for just before"
+            );
+            assert_eq!(store.withdraw("b", long).await, Ok(Some("text of b".into())));
+            sleep(soon * 2).await;
+            assert_eq!(store.withdraw("a", long).await, Ok(None), "asking again keeps it no longer");
+            assert_eq!(store.withdraw("b", long).await, Ok(None), "asking keeps it no longer");
+            store.deposit("a", "another", long).await.unwrap();
+            assert_eq!(store.withdraw("a", Duration::ZERO).await, Ok(Some("another".into())));
+            assert_eq!(store.withdraw("a", Duration::ZERO).await, Ok(None));
         }
     }
 

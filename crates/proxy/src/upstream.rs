@@ -1,6 +1,6 @@
 //! Which service answers: Gemini, the built-in simulator, or whatever an address says.
 
-use crate::admission::is_loopback_name;
+use crate::admission::caller::is_loopback_name;
 use crate::section::looks_secret;
 use axum::http::{HeaderValue, Uri, uri};
 use core::fmt;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
-use vivavoce_proxy::config::{Compression, Config};
+use vivavoce_proxy::config::{Compression, Config, KeySource};
 
 #[test]
 fn the_documented_defaults_are_the_defaults() {
@@ -61,6 +61,24 @@ fn settings_are_taken_from_the_file() {
 }
 
 #[test]
+fn issuers_are_taken_with_one_key_each() {
+    let start = "[[admission.issuers]]\nissuer = \"i\"\naudience = \"a\"\n";
+    for (rest, key) in [
+        ("algorithm = \"ES256\"\nkey = \"pem\"", Some(KeySource::Text("pem".into()))),
+        ("algorithm = \"EdDSA\"\nkey_file = \"f\"", Some(KeySource::File("f".into()))),
+        ("algorithm = \"HS256\"\nsecret_env = \"S\"", Some(KeySource::Environment("S".into()))),
+        ("algorithm = \"ES256\"\nkey = \"pem\"\nkey_file = \"f\"", None),
+        ("algorithm = \"ES256\"", None),
+        ("algorithm = \"ES256\"\nsecret_env = \"S\"", None),
+        ("algorithm = \"HS256\"\nkey = \"pem\"", None),
+    ] {
+        let config = Config::parse(&format!("{start}{rest}"));
+        let found = config.ok().map(|config| config.admission.issuers[0].key.clone());
+        assert_eq!(found, key, "{rest}");
+    }
+}
+
+#[test]
 fn several_models_may_be_named() {
     let gemini = Config::parse("[gemini]\nmodels = [\"models/a\", \"b\", \"c\"]").unwrap().gemini;
     assert_eq!((gemini.model.as_str(), gemini.other_models), ("a", vec!["b".to_owned(), "c".to_owned()]));
@@ -96,6 +114,33 @@ fn each_mistake_is_named_with_its_line() {
         ("[limits]\ncalls = 0", 2, "a whole number from 1 to 100000; found 0"),
         ("[admission]\norigins = [\"example.org\"]", 2, "a list of origins"),
         ("[admission]\norigins = [\"https://a.example/path\"]", 2, "a list of origins"),
+        ("[admission]\npublic_url = \"voice.example.org\"", 2, "the whole address of the socket"),
+        ("[admission]\nticket_s = 3600", 2, "a whole number from 10 to 600"),
+        ("[admission.telegram]\nbots = [\"1\"]", 2, "a list of bots' ids"),
+        ("[admission.telegram]\nbots = [-1]", 2, "a list of bots' ids"),
+        ("[admission]\nissuers = 1", 2, "a list of tables"),
+        ("[admission]\nissuers = [1]", 2, "a list of tables; found 1"),
+        ("\n[[admission.issuers]]\naudience = \"a\"", 2, "each with `issuer`"),
+        (
+            "[[admission.issuers]]\nissuer = \"telegram:1\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "none of local, shell and telegram",
+        ),
+        (
+            "[[admission.issuers]]\nissuer = \"a b\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "without spaces",
+        ),
+        (
+            "[[admission.issuers]]\nalgorithm = \"none\"\nissuer = \"i\"\naudience = \"a\"\nkey = \"k\"",
+            2,
+            "one of RS256, PS256, ES256, EdDSA, HS256",
+        ),
+        (
+            "[[admission.issuers]]\nsecret = \"a\"\nissuer = \"i\"\naudience = \"a\"\nalgorithm = \"ES256\"\nkey = \"k\"",
+            2,
+            "looks like a secret",
+        ),
         ("[gemini]\n\n[gemini.tools]\nx = 1", 3, "unknown key `gemini.tools`"),
     ] {
         let problems = Config::parse(toml).unwrap_err();

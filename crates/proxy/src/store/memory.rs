@@ -20,6 +20,8 @@ struct Shelves {
     conversations: HashMap<String, Conversation>,
     /// Who is in each room, and until when.
     rooms: HashMap<String, HashMap<String, Instant>>,
+    /// What is kept, and until when.
+    deposits: HashMap<String, (String, Instant)>,
     swept_at: Option<Instant>,
 }
 
@@ -98,6 +100,7 @@ impl Shelves {
     fn sweep(&mut self, now: Instant) {
         self.calls.retain(|_, entry| entry.is_kept(now));
         self.conversations.retain(|_, conversation| conversation.until > now);
+        self.deposits.retain(|_, (_, until)| *until > now);
         self.rooms.retain(|_, room| {
             room.retain(|_, until| *until > now);
             !room.is_empty()
@@ -163,6 +166,25 @@ impl Store for Memory {
         Box::pin(async move {
             self.shelves().rooms.get_mut(room).map(|room| room.remove(name));
             Ok(())
+        })
+    }
+
+    fn deposit<'a>(&'a self, name: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.shelves().deposits.insert(name.to_owned(), (text.to_owned(), Instant::now() + stay));
+            Ok(())
+        })
+    }
+
+    fn withdraw<'a>(&'a self, name: &'a str, linger: Duration) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let mut shelves = self.shelves();
+            let there = shelves.deposits.get_mut(name).filter(|(_, until)| *until > now);
+            Ok(there.map(|(text, until)| {
+                *until = (*until).min(now + linger);
+                text.clone()
+            }))
         })
     }
 

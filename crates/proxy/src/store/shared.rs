@@ -112,6 +112,22 @@ impl Store for Shared {
         })
     }
 
+    fn deposit<'a>(&'a self, name: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut question = DEPOSIT.key(deposit_key(name));
+            question.arg(text).arg(milliseconds(stay).max(1));
+            self.ask(question).await
+        })
+    }
+
+    fn withdraw<'a>(&'a self, name: &'a str, linger: Duration) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let mut question = WITHDRAW.key(deposit_key(name));
+            question.arg(milliseconds(linger));
+            self.ask(question).await
+        })
+    }
+
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>> {
         Box::pin(async move {
             let mut question = BEGIN.key(conversation(user));
@@ -150,6 +166,10 @@ fn conversation(user: &str) -> String {
 
 fn room_key(room: &str) -> String {
     format!("vivavoce:{{{room}}}:room")
+}
+
+fn deposit_key(name: &str) -> String {
+    format!("vivavoce:{{{name}}}:deposit")
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -232,6 +252,21 @@ static ENTER: LazyLock<Script> = LazyLock::new(|| {
 
 /// Name.
 static LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new("redis.call('ZREM', KEYS[1], ARGV[1])"));
+
+/// Text, stay in ms.
+static DEPOSIT: LazyLock<Script> =
+    LazyLock::new(|| Script::new("redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"));
+
+/// Lingering in ms; zero of them deletes it.
+static WITHDRAW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local text = redis.call('GET', KEYS[1])
+        if text and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then
+            redis.call('PEXPIRE', KEYS[1], ARGV[1])
+        end
+        return text",
+    )
+});
 
 /// Call, remembrance in ms.
 static BEGIN: LazyLock<Script> = LazyLock::new(|| {
