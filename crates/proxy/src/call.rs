@@ -1,5 +1,6 @@
 //! One call: the relay decides, this carries out.
 
+use crate::budget::Budget;
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
@@ -13,9 +14,10 @@ use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput, RelayOutput};
 use vivavoce_wire::{Code, FromProxy, Trouble};
 
@@ -46,6 +48,10 @@ pub(crate) struct Call {
     /// What the phone may send.
     meter: Meter,
     counted: Counted,
+    /// Their account, if it is bounded.
+    budget: Option<Arc<Budget>>,
+    /// Until when this call's time is on it.
+    paid_until: Instant,
     began: Instant,
     /// Whether a phone was told that somebody listens.
     was_up: bool,
@@ -60,6 +66,7 @@ impl Call {
         entry: Arc<Entry>,
         reports: Reports,
         phones: mpsc::Receiver<Entrance>,
+        budget: Option<Arc<Budget>>,
     ) -> Self {
         let relay = Relay::new(config);
         let shutdown = house.shutdown.subscribe();
@@ -72,7 +79,7 @@ impl Call {
             phone: None,
             entering: None,
             secret: None,
-            keeper: Keeper::of(Arc::clone(&entry)),
+            keeper: Keeper::of(Arc::clone(&entry), budget.clone()),
             entry,
             reports,
             phones,
@@ -83,6 +90,8 @@ impl Call {
             uplink: Uplink::new(),
             meter,
             counted,
+            budget,
+            paid_until: Instant::now(),
             began: Instant::now(),
             was_up: false,
         }
@@ -95,6 +104,7 @@ impl Call {
             self.relay.handle(input, self.now());
             let wake = self.drain().await;
             self.entry.note_turn(self.relay.newest_turn());
+            self.pay();
             self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
             if self.relay.is_over() {
                 break;
@@ -106,6 +116,10 @@ impl Call {
         self.hang_up();
         self.part();
         drop(self.keeper);
+        if let Some(budget) = &self.budget {
+            // A registry that is away is no reason to hold a call that is over.
+            let _ = timeout(LAST_BILL, budget.settle(SystemTime::now())).await;
+        }
         self.entry.end().await;
         self.was_up
     }
@@ -180,6 +194,7 @@ impl Call {
             () = at(wake_at) => RelayInput::Timeout,
             Some(report) = self.reports.recv() => match report {
                 Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
+                Report::UsedUp(trouble) => RelayInput::PhoneFault(trouble),
                 Report::Lost => {
                     tracing::warn!("another proxy took the call while this one could not say that it lives");
                     RelayInput::Shutdown
@@ -238,12 +253,25 @@ impl Call {
 
     /// Notes the end of the service's socket on its way to the relay.
     fn reported(&mut self, input: RelayInput) -> RelayInput {
+        if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
+            && let Some(usage) = &message.usage_metadata
+        {
+            budget.costs(self.house.config.prices.micros(usage));
+        }
         if let RelayInput::ServiceClosed { code, .. } = &input {
             // Its words may hold anything; what they mean is said when the phone is told.
             tracing::info!(code, "the service's socket closed");
             self.hang_up();
         }
         input
+    }
+
+    /// Puts the time since it was asked last on the user's account.
+    fn pay(&mut self) {
+        if let Some(budget) = &self.budget {
+            let now = Instant::now();
+            budget.lasts(now - core::mem::replace(&mut self.paid_until, now));
+        }
     }
 
     fn to_phone(&self, how: impl FnOnce(&Phone)) {
@@ -312,6 +340,9 @@ impl Call {
 pub(crate) fn call_id() -> String {
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
 }
+
+/// How long the end of a call waits until what it used is written down.
+const LAST_BILL: Duration = Duration::from_secs(1);
 
 /// As long as a call may go through two proxies before it moves, quiet or not.
 const LONGEST_DETOUR: Duration = Duration::from_secs(60);

@@ -71,7 +71,7 @@ mod tests {
     fn a_secret_opens_its_own_call_while_there_is_one() {
         let calls = Calls::default();
         let store = Arc::new(Memory::new(Duration::from_secs(60)));
-        let entry = |call: &str| Entry::new(call.into(), store.clone(), Record::default(), false).0;
+        let entry = |call: &str| Entry::new(call.into(), store.clone(), Record::default(), Vec::new()).0;
         let entries = [entry("a"), entry("b")];
         let _phones = (calls.begin("a", Arc::clone(&entries[0])), calls.begin("b", Arc::clone(&entries[1])));
         let [first, other] = entries.map(|entry| entry.new_secret().unwrap());

@@ -6,6 +6,7 @@ mod admitted;
 
 pub use admitted::{Admitted, Algorithm, IssuerSettings, KeySource, TelegramSettings};
 
+use crate::budget::{Daily, Prices};
 use crate::section::{Document, Problem, Section, flag, number, one_of, text, texts, whole, words};
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,6 +27,8 @@ pub struct Config {
     pub gemini: Gemini,
     /// What a caller may cost.
     pub limits: Limits,
+    /// What the service takes.
+    pub prices: Prices,
     /// Who may call.
     pub admission: Admitted,
     /// How several proxies find each other.
@@ -88,7 +91,7 @@ pub struct Compression {
 }
 
 /// What a caller may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Calls at one time.
     pub calls: u32,
@@ -122,6 +125,10 @@ pub struct Limits {
     pub bytes_per_s: u32,
     /// Connections at one time from one address.
     pub connections_per_address: u32,
+    /// Calls at one time of one user with a ticket.
+    pub calls_per_user: u32,
+    /// What a user with a ticket may use in a day.
+    pub daily: Daily,
     /// How long calls may take to move to another proxy when this one is told to go down.
     pub drain: Duration,
 }
@@ -164,6 +171,7 @@ impl Config {
             upstream_url,
             gemini: Gemini::take(document, root),
             limits: Limits::take(document, root),
+            prices: Prices::take(document, root),
             admission: Admitted::take(document, root),
             cluster: Cluster::take(document, root),
             admin,
@@ -180,6 +188,7 @@ impl Default for Config {
             upstream_url: None,
             gemini: Gemini::default(),
             limits: Limits::default(),
+            prices: Prices::default(),
             admission: Admitted::default(),
             cluster: Cluster::default(),
             admin: None,
@@ -326,10 +335,45 @@ impl Limits {
             connections_per_address: document
                 .take(table, "connections_per_address", whole(1..=100_000))
                 .unwrap_or(default.connections_per_address),
+            calls_per_user: document
+                .take(table, "calls_per_user", whole(1..=100_000))
+                .unwrap_or(default.calls_per_user),
+            daily: Daily {
+                time: document
+                    .take(table, "minutes_per_day", whole(1..=24 * 60))
+                    .map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+                micros: document
+                    .take(table, "cost_per_day", number(0.001..=1_000_000.0))
+                    .map(|cost| (cost * 1e6).round() as u64),
+            },
             drain,
         };
         document.finish(table);
         limits
+    }
+}
+
+impl Prices {
+    fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
+        let default = Self::default();
+        let table = &mut document.section(root, "prices");
+        let mut price =
+            |key, default| document.take(table, key, number(0.0..=1_000_000.0)).unwrap_or(default);
+        let prices = Self {
+            text_in: price("text_in", default.text_in),
+            audio_in: price("audio_in", default.audio_in),
+            text_out: price("text_out", default.text_out),
+            audio_out: price("audio_out", default.audio_out),
+        };
+        document.finish(table);
+        prices
+    }
+}
+
+impl Default for Prices {
+    /// Those of the Live models that were announced last, in dollars; whoever bounds costs should look them up.
+    fn default() -> Self {
+        Self { text_in: 0.5, audio_in: 3.0, text_out: 2.0, audio_out: 12.0 }
     }
 }
 
@@ -352,6 +396,8 @@ impl Default for Limits {
             frames_per_s: 300,
             bytes_per_s: 500_000,
             connections_per_address: 200,
+            calls_per_user: 3,
+            daily: Daily::default(),
             drain: Duration::from_secs(20),
         }
     }

@@ -1,5 +1,6 @@
 //! What the registry is to know of one call of ours: the newest of it, and how it gets there.
 
+use crate::budget::Budget;
 use crate::store::{Away, Checkpoint, Hold, Kept, RENEW_EVERY, Record, Store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,10 +8,12 @@ use core::time::Duration;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use vivavoce_wire::Trouble;
 
 /// One call's entry in the registry.
 #[derive(Debug)]
@@ -22,8 +25,8 @@ pub(crate) struct Entry {
     writing: AsyncMutex<Writing>,
     changed: Notify,
     reports: mpsc::UnboundedSender<Report>,
-    /// Whether calls are counted over all proxies.
-    is_counted: bool,
+    /// Where it is counted, over all proxies.
+    rooms: Vec<String>,
 }
 
 /// What was written.
@@ -38,12 +41,14 @@ struct Writing {
 pub(crate) type Reports = mpsc::UnboundedReceiver<Report>;
 
 /// One thing that came of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     /// A checkpoint is written: the phone's words below this number are safe.
     CheckpointKept { next: u32 },
     /// Another process has the call.
     Lost,
+    /// Its user may use no more today.
+    UsedUp(Trouble),
 }
 
 impl Entry {
@@ -52,7 +57,7 @@ impl Entry {
         call: String,
         store: Arc<dyn Store>,
         record: Record,
-        is_counted: bool,
+        rooms: Vec<String>,
     ) -> (Arc<Self>, Reports) {
         let (reports, what_came) = mpsc::unbounded_channel();
         let entry = Self {
@@ -62,7 +67,7 @@ impl Entry {
             writing: AsyncMutex::default(),
             changed: Notify::new(),
             reports,
-            is_counted,
+            rooms,
         };
         (Arc::new(entry), what_came)
     }
@@ -130,8 +135,8 @@ impl Entry {
             let _ = self.reports.send(Report::Lost);
             return Ok(());
         }
-        if self.is_counted {
-            enter(&*self.store, &self.call, u32::MAX).await?;
+        for room in &self.rooms {
+            enter(&*self.store, room, &self.call, u32::MAX).await?;
         }
         let checkpoint = record.checkpoint.filter(|new| writing.checkpoint.as_ref() != Some(new));
         if let Some(checkpoint) = checkpoint {
@@ -164,8 +169,8 @@ impl Entry {
         let generation = self.record().generation;
         // If that fails, the lease ends by itself, and the rest after it.
         let _ = timeout(LAST_WORD, self.store.end(&self.call, generation)).await;
-        if self.is_counted {
-            let _ = timeout(LAST_WORD, self.store.leave(CALLS, &self.call)).await;
+        for room in &self.rooms {
+            let _ = timeout(LAST_WORD, self.store.leave(room, &self.call)).await;
         }
     }
 
@@ -174,12 +179,12 @@ impl Entry {
     }
 }
 
-/// Takes one of so many places for a call that all proxies have together; false if there is none.
+/// Takes one of so many places of a room for a call, over all proxies; false if there is none.
 ///
 /// # Errors
 /// The registry is away.
-pub(crate) async fn enter(store: &dyn Store, call: &str, most: u32) -> Result<bool, Away> {
-    store.enter(CALLS, call, most, COUNTED).await
+pub(crate) async fn enter(store: &dyn Store, room: &str, call: &str, most: u32) -> Result<bool, Away> {
+    store.enter(room, call, most, COUNTED).await
 }
 
 /// Writes an entry down whenever it changed and before its lease is over, until it is dropped.
@@ -189,9 +194,9 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to keep an entry.
-    pub(crate) fn of(entry: Arc<Entry>) -> Self {
-        Self { task: tokio::spawn(keep(entry)) }
+    /// Begins to keep an entry, and its user's account where there is one.
+    pub(crate) fn of(entry: Arc<Entry>, budget: Option<Arc<Budget>>) -> Self {
+        Self { task: tokio::spawn(keep(entry, budget)) }
     }
 }
 
@@ -201,9 +206,18 @@ impl Drop for Keeper {
     }
 }
 
-async fn keep(entry: Arc<Entry>) {
-    let mut is_away = false;
+async fn keep(entry: Arc<Entry>, budget: Option<Arc<Budget>>) {
+    let (mut is_away, mut settled_at) = (false, Instant::now());
     loop {
+        if let Some(budget) = &budget
+            && settled_at.elapsed() >= SETTLE_EVERY
+        {
+            settled_at = Instant::now();
+            // Away: it is told of below, and what is owed is settled later.
+            if let Ok(Some(trouble)) = budget.settle(SystemTime::now()).await {
+                let _ = entry.reports.send(Report::UsedUp(trouble));
+            }
+        }
         let written = entry.keep().await;
         if is_away != written.is_err() {
             is_away = written.is_err();
@@ -247,9 +261,10 @@ pub(crate) fn hash(secret: &str) -> String {
 
 /// The secret that was used last, and those of connections that may have died before they heard of theirs.
 const MOST_LOCKS: usize = 8;
-/// Where calls are counted, and for how long one counts of which nothing more is heard.
-const CALLS: &str = "calls";
+/// For how long a call counts of which nothing more is heard.
 const COUNTED: Duration = Duration::from_secs(6);
+/// What a call uses is put on its user's account so often.
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
 /// A call that ends does not wait for longer.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -261,7 +276,7 @@ mod tests {
 
     fn entry(store: &Arc<Memory>, owner: &str, generation: u64) -> (Arc<Entry>, Reports) {
         let record = Record { owner: owner.into(), generation, user: "u".into(), ..Record::default() };
-        Entry::new("c".into(), Arc::clone(store) as Arc<dyn Store>, record, false)
+        Entry::new("c".into(), Arc::clone(store) as Arc<dyn Store>, record, Vec::new())
     }
 
     fn store() -> Arc<Memory> {
@@ -296,7 +311,7 @@ mod tests {
     async fn a_kept_call_stays_its_owner_s_and_its_checkpoints_are_told() {
         let store = store();
         let (entry, mut reports) = entry(&store, "one", 1);
-        let _keeper = Keeper::of(Arc::clone(&entry));
+        let _keeper = Keeper::of(Arc::clone(&entry), None);
         sleep(Duration::from_secs(60)).await;
         assert!(store.find("c").await.unwrap().unwrap().is_held);
         entry.note_turn(4);
@@ -312,7 +327,7 @@ mod tests {
     async fn who_lost_a_call_is_told() {
         let store = store();
         let (entry, mut reports) = entry(&store, "one", 1);
-        let _keeper = Keeper::of(entry);
+        let _keeper = Keeper::of(entry, None);
         sleep(Duration::from_millis(100)).await;
         store
             .keep("c", &Record { owner: "two".into(), generation: 2, ..Record::default() }, Hold::Lease)

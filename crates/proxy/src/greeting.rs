@@ -2,6 +2,7 @@
 
 use crate::admission::ticket::Ticket;
 use crate::admission::{Caller, Pass, Refusal, User, now};
+use crate::budget::Budget;
 use crate::call::{Call, call_id};
 use crate::calls::{Entrance, Place};
 use crate::entry::{Entry, enter as take_place, hash, opens};
@@ -11,6 +12,7 @@ use crate::phone::{Heard, Phone};
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use core::time::Duration;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 use vivavoce_session::{Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
@@ -103,12 +105,11 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
         return send_away(phone, busy()).await;
     };
     // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
-    if let Some(most) = house.config.limits.calls_in_all {
-        match take_place(&*house.store, &id, most).await {
-            Ok(true) => {}
-            Ok(false) => return send_away(phone, busy()).await,
-            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
-        }
+    let name = hash(&user.name());
+    match find_places(&house, &id, &name).await {
+        Ok(None) => {}
+        Ok(Some(trouble)) => return send_away(phone, trouble).await,
+        Err(away) => return send_away(phone, unavailable(&house, &away)).await,
     }
     let attempt = call_id();
     if let Pass::Ticket(ticket) = &pass {
@@ -118,7 +119,7 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
         }
     }
-    let user = hash(&user.name());
+    let user = name;
     let earlier = match house.store.begin(&user, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
@@ -130,6 +131,45 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
         give_back(&*house.store, ticket, &attempt).await;
     }
+}
+
+/// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
+async fn find_places(house: &House, call: &str, user: &str) -> Result<Option<Trouble>, Away> {
+    if let Some(budget) = budget(house, user)
+        && let Some(trouble) = budget.settle(SystemTime::now()).await?
+    {
+        return Ok(Some(trouble));
+    }
+    let rooms = rooms(house, user);
+    for (at, (room, most, crowded)) in rooms.iter().enumerate() {
+        if !take_place(&*house.store, room, call, *most).await? {
+            for (room, ..) in rooms.iter().take(at) {
+                house.store.leave(room, call).await?;
+            }
+            return Ok(Some(crowded()));
+        }
+    }
+    Ok(None)
+}
+
+/// Where a call is counted over all proxies, how many may be there, and what one more is told. Who calls from this machine
+/// is no user among others.
+fn rooms(house: &House, user: &str) -> Vec<(String, u32, fn() -> Trouble)> {
+    let limits = &house.config.limits;
+    let in_all = limits.calls_in_all.map(|most| ("calls".to_owned(), most, busy as fn() -> Trouble));
+    let of_user = (!is_local(user))
+        .then(|| (format!("calls:{user}"), limits.calls_per_user, too_many as fn() -> Trouble));
+    in_all.into_iter().chain(of_user).collect()
+}
+
+fn budget(house: &House, user: &str) -> Option<Budget> {
+    Some(user)
+        .filter(|user| !is_local(user))
+        .and_then(|user| Budget::of(&house.store, user, house.config.limits.daily))
+}
+
+fn is_local(user: &str) -> bool {
+    user == hash(&User::local().name())
 }
 
 /// Takes a phone into the call that it takes up again, wherever that is.
@@ -213,8 +253,9 @@ async fn find_elsewhere(
 async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) -> bool {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
-    let is_counted = house.config.limits.calls_in_all.is_some();
-    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, is_counted);
+    let rooms = rooms(&house, &record.user).into_iter().map(|(room, ..)| room).collect();
+    let budget = budget(&house, &record.user).map(Arc::new);
+    let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
         send_away(phone, unavailable(&house, &away)).await;
@@ -222,7 +263,7 @@ async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(id, house, config, entry, reports, phones);
+    let call = Call::new(id, house, config, entry, reports, phones, budget);
     call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 
@@ -273,6 +314,14 @@ fn used(ticket: &Ticket) -> String {
 fn refused(house: &House, refusal: Refusal) -> Trouble {
     house.metrics.refuse(refusal.reason());
     refusal.trouble()
+}
+
+fn too_many() -> Trouble {
+    Trouble::new(
+        Code::Limited,
+        "You have as many calls at one time as this proxy allows: end another one first.",
+    )
+    .retry_after_ms(10_000)
 }
 
 fn busy() -> Trouble {

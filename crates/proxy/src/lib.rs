@@ -5,7 +5,9 @@
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
-//! - `house`, `admission`, `addresses`, `meter`: what all calls share, who may call and who vouches for them, from where, and how much they may send;
+//! - `house`, `admission`, `addresses`, `meter`: what all calls share, who may call and who vouches for them, from where,
+//!   and how much they may send;
+//! - [`budget`]: what a user may use in a day;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`: one call, its two ends, and the sound between them;
 //! - [`talk`]: the other side, from a terminal.
 //!
@@ -16,6 +18,7 @@
 
 mod addresses;
 mod admission;
+pub mod budget;
 mod call;
 mod calls;
 pub mod command;

@@ -44,6 +44,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// What is kept under a name; from here on it is kept for no longer than `linger`, for one who did not hear the answer.
     fn withdraw<'a>(&'a self, name: &'a str, linger: Duration) -> Answer<'a, Option<String>>;
 
+    /// Adds to an account, and says what is on it then; it is closed so long after its first sum.
+    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64>;
+
     /// A user begins this call: where their conversation stood until now, if that is not too long ago. From here on it
     /// is this call's.
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>>;
@@ -281,6 +284,24 @@ mod tests {
             store.deposit("a", "another", long).await.unwrap();
             assert_eq!(store.withdraw("a", Duration::ZERO).await, Ok(Some("another".into())));
             assert_eq!(store.withdraw("a", Duration::ZERO).await, Ok(None));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_sums_up_what_all_add_until_it_is_closed() {
+        for (store, _redis) in registries().await {
+            let (soon, long) = (Duration::from_millis(300), Duration::from_secs(60));
+            let sums = (1..=20).map(|sum| store.add("a", sum, long));
+            let totals = futures_util::future::join_all(sums).await;
+            assert_eq!(totals.into_iter().map(Result::unwrap).max(), Some(210));
+            assert_eq!(store.add("a", 0, soon).await, Ok(210));
+            assert_eq!(store.add("b", 1, soon).await, Ok(1));
+            let began = Instant::now();
+            while store.add("b", 0, long).await.unwrap() > 0 {
+                assert!(began.elapsed() < soon * 20, "it was closed by its first term");
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert_eq!(store.add("a", 0, long).await, Ok(210));
         }
     }
 

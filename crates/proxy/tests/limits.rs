@@ -5,8 +5,11 @@
 mod stage;
 
 use core::time::Duration;
+use stage::redis::Redis;
 use stage::{Phone, Proxy, assert_trouble, frame, get_with, simulator};
+use std::process::Command;
 use vivavoce_proxy::config::Config;
+use vivavoce_proxy::environment::Environment;
 use vivavoce_wire::Code;
 
 #[tokio::test]
@@ -27,11 +30,11 @@ async fn a_call_without_a_word_ends_and_one_with_words_does_not() {
 
 #[tokio::test]
 async fn a_flood_of_frames_ends_a_call_and_what_was_kept_through_an_outage_does_not() {
-    let (_proxy, mut phone) = talking(|_| {}).await;
-    for _ in 0..1_500 {
+    let (_proxy, mut phone) = talking(|config| config.limits.frames_per_s = 50).await;
+    for _ in 0..450 {
         phone.send(frame(vec![0; 640])).await;
     }
-    for _ in 0..2_000 {
+    for _ in 0..4_000 {
         phone.send_anyhow(frame(vec![0; 2])).await;
     }
     assert_trouble(phone.wait_end().await, Code::Limited, "send slower");
@@ -80,6 +83,85 @@ async fn an_address_has_so_many_connections_and_no_more() {
     while !get_with(proxy.address, "/healthz", "").await.starts_with("HTTP/1.1 200 ") {}
     first.say(r#"{"type":"bye"}"#).await;
     first.wait_close().await;
+}
+
+// ---- Of one user, over all proxies.
+
+#[tokio::test]
+async fn a_user_has_so_many_calls_at_two_proxies_together() {
+    let redis = Redis::start().await;
+    let change = |config: &mut Config| config.limits.calls_per_user = 2;
+    let (one, two) = (sharing(&redis, change).await, sharing(&redis, change).await);
+    let mut first = with_ticket(&one, "ann").await;
+    let mut second = with_ticket(&two, "ann").await;
+    for phone in [&mut first, &mut second] {
+        phone.wait_ready().await;
+    }
+    let mut third = with_ticket(&two, "ann").await;
+    assert_trouble(third.wait_end().await, Code::Limited, "end another one first");
+    let mut other = with_ticket(&two, "bob").await;
+    other.wait_ready().await;
+    first.say(r#"{"type":"bye"}"#).await;
+    first.wait_close().await;
+    // As soon as it is written that the first is over.
+    while with_ticket(&two, "ann").await.try_ready().await.is_none() {}
+}
+
+#[tokio::test]
+async fn a_user_talks_for_so_long_in_a_day_at_two_proxies_together() {
+    let redis = Redis::start().await;
+    let change = |config: &mut Config| config.limits.daily.time = Some(Duration::from_secs(8));
+    let (one, two) = (sharing(&redis, change).await, sharing(&redis, change).await);
+    let mut first = with_ticket(&one, "ann").await;
+    let mut second = with_ticket(&two, "ann").await;
+    for phone in [&mut first, &mut second] {
+        assert_trouble(phone.wait_end().await, Code::Limited, "come back tomorrow");
+    }
+    let mut third = with_ticket(&one, "ann").await;
+    assert_trouble(third.wait_end().await, Code::Limited, "come back tomorrow");
+    with_ticket(&one, "bob").await.wait_ready().await;
+}
+
+#[tokio::test]
+async fn what_a_user_s_turns_cost_is_counted_by_the_service_s_own_figures() {
+    let redis = Redis::start().await;
+    let change = |config: &mut Config| config.limits.daily.micros = Some(1);
+    let proxy = sharing(&redis, change).await;
+    let mut phone = with_ticket(&proxy, "ann").await;
+    phone.wait_ready().await;
+    phone.say(r#"{"type":"text","text":"Well?"}"#).await;
+    assert_trouble(phone.wait_end().await, Code::Limited, "cost as much");
+}
+
+const KEY: &str = "the signing key of these stories: 32 bytes and more";
+
+/// A proxy that takes tickets and shares what it knows.
+async fn sharing(redis: &Redis, change: impl FnOnce(&mut Config)) -> Proxy {
+    let upstream = simulator("").await;
+    let settings = |config: &mut Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        change(config);
+    };
+    let environment = Environment {
+        redis_url: Some(redis.url()),
+        signing_keys: vec![KEY.to_owned()],
+        ..Environment::default()
+    };
+    Proxy::within(settings, environment).await
+}
+
+/// A phone that shows a ticket of this user's.
+async fn with_ticket(proxy: &Proxy, user: &str) -> Phone {
+    let ticket = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
+        .args(["ticket", "--native", "--user", user])
+        .env("VIVAVOCE_SIGNING_KEY", KEY)
+        .output()
+        .unwrap();
+    let ticket = String::from_utf8(ticket.stdout).unwrap();
+    let mut phone = Phone::call(proxy).await;
+    let hello = serde_json::json!({"type": "hello", "audio": {"rate_hz": 16_000}, "ticket": ticket.trim()});
+    phone.say(&hello.to_string()).await;
+    phone
 }
 
 /// A phone that came through a reverse proxy, which says so.

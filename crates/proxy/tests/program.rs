@@ -41,8 +41,7 @@ async fn the_log_is_an_object_a_line_for_those_who_want_that() {
     assert_eq!(entry["level"], "WARN");
     assert!(entry["message"].as_str().unwrap().contains("admission"), "{line}");
     child.kill().await.unwrap();
-    let mut child =
-        vivavoce(&["check"]).env("VIVAVOCE_LOG", "xml").stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = vivavoce(&["check"]).env("VIVAVOCE_LOG", "xml").stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let line = patiently(said.next_line()).await.unwrap().unwrap();
     assert!(line.contains("\"text\" or \"json\"; found \"xml\""), "{line}");

@@ -96,7 +96,7 @@ fn each_mistake_is_named_with_its_line() {
         (
             "lisen = 1",
             1,
-            "unknown key `lisen`; known here: listen, trusted_hops, page, upstream, admin, gemini, limits, admission, cluster",
+            "unknown key `lisen`; known here: listen, trusted_hops, page, upstream, admin, gemini, limits, prices, admission, cluster",
         ),
         ("gemini = 3", 1, "`gemini` is a table, `[gemini]`; found 3"),
         ("[gemini]\nvoice = \"\"", 2, "`gemini.voice` is a text in quotes, not empty; found \"\""),

@@ -22,6 +22,8 @@ struct Shelves {
     rooms: HashMap<String, HashMap<String, Instant>>,
     /// What is kept, and until when.
     deposits: HashMap<String, (String, Instant)>,
+    /// What is on each account, and when it is closed.
+    accounts: HashMap<String, (u64, Instant)>,
     swept_at: Option<Instant>,
 }
 
@@ -101,6 +103,7 @@ impl Shelves {
         self.calls.retain(|_, entry| entry.is_kept(now));
         self.conversations.retain(|_, conversation| conversation.until > now);
         self.deposits.retain(|_, (_, until)| *until > now);
+        self.accounts.retain(|_, (_, until)| *until > now);
         self.rooms.retain(|_, room| {
             room.retain(|_, until| *until > now);
             !room.is_empty()
@@ -185,6 +188,19 @@ impl Store for Memory {
                 *until = (*until).min(now + linger);
                 text.clone()
             }))
+        })
+    }
+
+    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let mut shelves = self.shelves();
+            let (total, until) = shelves.accounts.entry(account.to_owned()).or_insert((0, now + lasts));
+            if *until <= now {
+                (*total, *until) = (0, now + lasts);
+            }
+            *total = total.saturating_add(sum);
+            Ok(*total)
         })
     }
 

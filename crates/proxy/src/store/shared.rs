@@ -128,6 +128,14 @@ impl Store for Shared {
         })
     }
 
+    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let mut question = ADD.key(format!("vivavoce:{{{account}}}:account"));
+            question.arg(sum).arg(milliseconds(lasts));
+            self.ask(question).await
+        })
+    }
+
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>> {
         Box::pin(async move {
             let mut question = BEGIN.key(conversation(user));
@@ -265,6 +273,15 @@ static WITHDRAW: LazyLock<Script> = LazyLock::new(|| {
             redis.call('PEXPIRE', KEYS[1], ARGV[1])
         end
         return text",
+    )
+});
+
+/// Sum, term in ms.
+static ADD: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+        if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+        return total",
     )
 });
 
