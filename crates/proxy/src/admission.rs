@@ -176,6 +176,7 @@ mod tests {
             resumable,
             resume,
             continues: false,
+            functions: None,
         }
     }
 }

@@ -371,6 +371,7 @@ impl Client {
             mode: self.talk.mode(),
             resumable: true,
             continues: self.config.continues && self.call.is_none(),
+            functions: None,
             resume,
         }
     }
@@ -408,7 +409,7 @@ impl Client {
                 }
                 self.captions.activity(speaking, &mut self.queue);
             }
-            FromProxy::Tool { id, name, state, arguments: _ } => {
+            FromProxy::Tool { id, name, state, .. } => {
                 self.tell(ClientEvent::Tool { id, name, state });
             }
             FromProxy::Error { error } => self.proxy_complains(error),

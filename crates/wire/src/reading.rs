@@ -50,7 +50,16 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
         "received" => FromClient::Received { next: fields.u32("next")? },
         "silenced" => FromClient::Silenced { epoch: fields.u32("epoch")? },
-        "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.object("result")? },
+        "tool_result" => FromClient::ToolResult {
+            id: fields.text("id")?,
+            result: fields.object("result")?,
+            will_continue: fields.flag_or_no("will_continue")?,
+        },
+        "tool_confirm" => FromClient::ToolConfirm {
+            id: fields.text("id")?,
+            confirmation: fields.text("confirmation")?,
+            approved: fields.flag("approved")?,
+        },
         "ping" => FromClient::Ping { id: fields.u64("id")? },
         "pong" => FromClient::Pong { id: fields.u64("id")? },
         "bye" => FromClient::Bye,
@@ -77,6 +86,7 @@ fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
         resumable: fields.flag_or_no("resumable")?,
         continues: fields.flag_or_no("continue")?,
         resume: fields.present("resume").map(resume).transpose()?,
+        functions: fields.present("functions").map(Json::raw),
     })
 }
 
@@ -114,8 +124,10 @@ fn turn(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
 }
 
 fn tool(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
-    const STATES: [(&str, ToolState); 4] = [
+    const STATES: [(&str, ToolState); 6] = [
         ("called", ToolState::Called),
+        ("confirm", ToolState::Confirm),
+        ("running", ToolState::Running),
         ("done", ToolState::Done),
         ("failed", ToolState::Failed),
         ("cancelled", ToolState::Cancelled),
@@ -125,6 +137,8 @@ fn tool(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
         name: fields.text("name")?,
         state: fields.one_of("state", &STATES)?,
         arguments: fields.present("arguments").map(Json::raw),
+        confirmation: fields.text_or_none("confirmation")?,
+        says: fields.text_or_none("says")?,
     })
 }
 
@@ -213,5 +227,4 @@ fn odd(name: &str, expected: &str, found: &str) -> MessageError {
 const MODES: &str = "open, push_to_talk or half_duplex";
 
 /// All that a client may say.
-const CLIENT_TYPES: &str =
-    "hello, text, mute, activity, audio_end, heard, received, silenced, tool_result, ping, pong or bye";
+const CLIENT_TYPES: &str = "hello, text, mute, activity, audio_end, heard, received, silenced, tool_result, tool_confirm, ping, pong or bye";

@@ -97,6 +97,8 @@ const fn upstream_name(upstream: Upstream) -> &'static str {
 const fn tool_name(state: ToolState) -> &'static str {
     match state {
         ToolState::Called => "called",
+        ToolState::Confirm => "confirm",
+        ToolState::Running => "running",
         ToolState::Done => "done",
         ToolState::Failed => "failed",
         ToolState::Cancelled => "cancelled",
@@ -117,7 +119,8 @@ mod tests {
             ClientState::Speaking,
             ClientState::Reconnecting,
         ];
-        let tools = [ToolState::Called, ToolState::Done, ToolState::Failed, ToolState::Cancelled];
+        use ToolState::{Called, Cancelled, Confirm, Done, Failed, Running};
+        let tools = [Called, Confirm, Running, Done, Failed, Cancelled];
         let mut events = vec![
             ClientEvent::Muted { muted: true },
             ClientEvent::Muted { muted: false },
