@@ -158,6 +158,10 @@ impl Relay {
             RelayInput::Timeout => {}
         }
         self.tick(now);
+        if self.phase == Phase::Over {
+            self.ledger.hang_up();
+            self.carry_out();
+        }
     }
 
     /// The next thing to do; `Timeout` comes last, so drain until then.
@@ -714,12 +718,9 @@ impl Relay {
     // ---- Time.
 
     fn tick(&mut self, now: Moment) {
-        if self.phase == Phase::Over {
-            self.ledger.hang_up();
-        }
-        self.ledger.tick(now);
-        self.carry_out();
         if matches!(self.phase, Phase::Beginning | Phase::Talking) {
+            self.ledger.tick(now);
+            self.carry_out();
             self.look_at_the_service(now);
         }
         if self.phase != Phase::Talking {
