@@ -1,5 +1,6 @@
 //! One call: the relay decides, this carries out.
 
+use crate::admission::User;
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
@@ -8,6 +9,7 @@ use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
 use crate::store::Checkpoint;
+use crate::tools::{Errands, Visitor};
 use crate::uplink::Uplink;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
@@ -45,14 +47,17 @@ pub(crate) struct Call {
     uplink: Uplink,
     /// What the phone may send.
     meter: Meter,
+    /// What is being done for the model.
+    errands: Errands,
     counted: Counted,
     began: Instant,
 }
 
 impl Call {
-    /// A call named `id`, to which `phones` come.
+    /// A call of `user`'s named `id`, to which `phones` come.
     pub(crate) fn new(
         id: String,
+        user: User,
         house: Arc<House>,
         config: RelayConfig,
         entry: Arc<Entry>,
@@ -63,6 +68,8 @@ impl Call {
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
         let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
+        let visitor = Visitor { user: user.0, call: id.clone() };
+        let errands = Errands::new(Arc::clone(&house.toolbox), visitor);
         Self {
             id,
             house,
@@ -80,6 +87,7 @@ impl Call {
             former: None,
             uplink: Uplink::new(),
             meter,
+            errands,
             counted,
             began: Instant::now(),
         }
@@ -141,6 +149,16 @@ impl Call {
                     tracing::info!(why, "another connection to the service follows");
                 }
                 RelayOutput::CloseService => self.hang_up(),
+                RelayOutput::CheckTool(job) => {
+                    let problem = self.errands.objection(&job);
+                    self.relay.handle(RelayInput::ToolChecked { key: job.key, problem }, self.now());
+                }
+                RelayOutput::RunTool(job) => self.errands.run(*job),
+                RelayOutput::AbortTool { key } => self.errands.abort(&key),
+                RelayOutput::ToolEnds { how, .. } => {
+                    self.house.metrics.count_tool(how);
+                    tracing::info!(?how, "a function call ended");
+                }
                 RelayOutput::ToPhone { message, sequence } => {
                     if let FromProxy::Error { error } = &message {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
@@ -173,6 +191,7 @@ impl Call {
             () = some(room) => RelayInput::Timeout,
             input = next(&mut self.service), if may_listen => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
+            (key, outcome) = self.errands.next() => RelayInput::ToolDone { key, outcome },
             Some(report) = self.reports.recv() => match report {
                 Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
                 Report::Lost => {

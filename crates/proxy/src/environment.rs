@@ -1,9 +1,11 @@
 //! What comes from the environment: all that is secret, and where this machine keeps its certificates.
 
+use crate::config::Config;
 use crate::program::Lookup;
 use core::fmt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Settings that stand in no file.
@@ -17,6 +19,8 @@ pub struct Environment {
     pub hostname: Option<String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
+    /// What requests to tools are signed with, by the variable's name: those that the settings name.
+    pub tool_secrets: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -29,7 +33,18 @@ impl Environment {
         let authorities = set("SSL_CERT_FILE").map(|file| authorities(Path::new(&file))).transpose()?;
         let (key, redis_url) = (set("GEMINI_API_KEY"), set("REDIS_URL"));
         let hostname = set("HOSTNAME").or_else(kernel_hostname);
-        Ok(Self { key, redis_url, hostname, authorities: authorities.unwrap_or_default() })
+        Ok(Self { key, redis_url, hostname, authorities: authorities.unwrap_or_default(), ..Self::default() })
+    }
+
+    /// The same with the variables that settings name.
+    #[must_use]
+    pub fn with_tools(&self, config: &Config, lookup: Lookup<'_>) -> Self {
+        let names = config.tools.iter().map(|tool| tool.secret_env.clone());
+        let secrets = names.filter_map(|name| lookup(&name).map(|secret| (name, secret)));
+        Self {
+            tool_secrets: secrets.filter(|(_, secret)| !secret.trim().is_empty()).collect(),
+            ..self.clone()
+        }
     }
 }
 
@@ -41,6 +56,7 @@ impl fmt::Debug for Environment {
             .field("key", &key)
             .field("redis_url", &self.redis_url.as_ref().map(|_| "…"))
             .field("authorities", &self.authorities.len())
+            .field("tool_secrets", &self.tool_secrets.keys())
             .finish()
     }
 }

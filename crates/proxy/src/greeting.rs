@@ -20,7 +20,7 @@ use vivavoce_wire::{Code, Trouble};
 pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone) {
     let admit = |hello: &Hello| house.admission.admit(hello, &caller);
     match greet(&house, admit, &mut phone).await {
-        Greeted::Enters(hello, _) if hello.resume.is_some() => take_up(house, phone, hello).await,
+        Greeted::Enters(hello, user) if hello.resume.is_some() => take_up(house, phone, hello, user).await,
         Greeted::Enters(hello, user) => begin(house, phone, hello, user).await,
         Greeted::SentAway(trouble) => send_away(phone, trouble).await,
         Greeted::Gone => phone.close().await,
@@ -102,19 +102,20 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
         }
     }
-    let user = hash(&user.0);
-    let earlier = match house.store.begin(&user, &id).await {
+    let hashed = hash(&user.0);
+    let earlier = match house.store.begin(&hashed, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
     };
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
-    let record = Record { owner: house.node.clone(), generation: 1, user, checkpoint, ..Record::default() };
-    lead(house, id, record, phone, hello).await;
+    let record =
+        Record { owner: house.node.clone(), generation: 1, user: hashed, checkpoint, ..Record::default() };
+    lead(house, id, record, phone, hello, user).await;
 }
 
 /// Takes a phone into the call that it takes up again, wherever that is.
-async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>) {
+async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, user: User) {
     let Some(resume) = hello.resume.clone() else { return phone.close().await };
     if let Some(place) = house.calls.find(&resume) {
         return enter(&house, &place, phone, hello, false).await;
@@ -124,7 +125,7 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>) {
         return send_away(phone, crowded()).await;
     };
     match find_elsewhere(&house, &resume, &hello, phone).await {
-        Ok(Some((record, phone))) => lead(house, resume.call, record, phone, hello).await,
+        Ok(Some((record, phone))) => lead(house, resume.call, record, phone, hello, user).await,
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
     }
@@ -174,7 +175,7 @@ async fn find_elsewhere(
 }
 
 /// Leads a call from here on, to its end.
-async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) {
+async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>, user: User) {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
     let is_counted = house.config.limits.calls_in_all.is_some();
@@ -185,7 +186,7 @@ async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(id, house, config, entry, reports, phones);
+    let call = Call::new(id, user, house, config, entry, reports, phones);
     call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await;
 }
 

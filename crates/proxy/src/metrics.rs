@@ -10,9 +10,11 @@ use axum::routing::get;
 use core::fmt;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use vivavoce_session::ToolEnd;
 use vivavoce_wire::{Code, Trouble};
 
 /// The counts of one proxy.
@@ -26,6 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) moved: Counter,
     pub(crate) passed_on: Counter,
     pub(crate) registry_failures: Counter,
+    tool_calls: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 /// One call among them, until it is dropped.
@@ -49,6 +52,8 @@ impl Metrics {
         let calls = gauge("calls", "Calls that this proxy leads");
         let parked_calls = gauge("parked_calls", "Calls among them whose phone is away");
         let parked_bytes = gauge("parked_bytes", "Bytes of both sides' words that are kept for those");
+        let tool_calls = Family::default();
+        registry.register("tool_calls", "Function calls of the model, by how they ended", tool_calls.clone());
         let mut counter = |name, help| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -72,8 +77,23 @@ impl Metrics {
                 "registry_failures",
                 "Calls that were refused because the registry was away",
             ),
+            tool_calls,
             registry,
         }
+    }
+
+    /// One function call that came to its end.
+    pub(crate) fn count_tool(&self, how: ToolEnd) {
+        let end = match how {
+            ToolEnd::Result => "result",
+            ToolEnd::Error => "error",
+            ToolEnd::Timeout => "timeout",
+            ToolEnd::Unknown => "unknown",
+            ToolEnd::Refused => "refused",
+            ToolEnd::Cancelled => "cancelled",
+            ToolEnd::Orphaned => "orphaned",
+        };
+        self.tool_calls.get_or_create(&[("end", end)]).inc();
     }
 
     /// One call more.

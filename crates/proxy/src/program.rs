@@ -42,7 +42,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         match command {
             Command::Serve { config, listen, upstream, page } => {
                 let flags = Flags { listen, upstream, page };
-                serve(config.as_deref(), flags, &environment, bell).await
+                serve(config.as_deref(), flags, &environment, lookup, bell).await
             }
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
@@ -53,7 +53,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             Command::Talk { files, url, ticket, mode, output, json } => {
                 talk(&Talk { files, url, ticket, mode, output, environment }, json, bell).await
             }
-            Command::Check { config } => check(config.as_deref(), &environment),
+            Command::Check { config } => check(config.as_deref(), &environment, lookup),
         }
     });
     runtime.shutdown_background();
@@ -67,7 +67,13 @@ struct Flags {
     page: Option<PathBuf>,
 }
 
-async fn serve(file: Option<&Path>, flags: Flags, environment: &Environment, bell: Bell) -> ExitCode {
+async fn serve(
+    file: Option<&Path>,
+    flags: Flags,
+    environment: &Environment,
+    lookup: Lookup<'_>,
+    bell: Bell,
+) -> ExitCode {
     let mut config = match read(file) {
         Ok(config) => config,
         Err(problems) => return fail_all(&problems),
@@ -75,7 +81,8 @@ async fn serve(file: Option<&Path>, flags: Flags, environment: &Environment, bel
     config.listen = flags.listen.unwrap_or(config.listen);
     config.upstream_url = flags.upstream.or(config.upstream_url);
     config.page = flags.page.or(config.page);
-    let server = match Server::open(config, environment).await {
+    let environment = environment.with_tools(&config, lookup);
+    let server = match Server::open(config, &environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
@@ -166,9 +173,12 @@ fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn check(file: Option<&Path>, environment: &Environment) -> ExitCode {
+fn check(file: Option<&Path>, environment: &Environment, lookup: Lookup<'_>) -> ExitCode {
     let problems = match read(file) {
-        Ok(config) => objections(&config, environment).iter().map(StartError::to_string).collect(),
+        Ok(config) => objections(&config, &environment.with_tools(&config, lookup))
+            .iter()
+            .map(StartError::to_string)
+            .collect(),
         Err(problems) => problems,
     };
     if !problems.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::addresses::Addresses;
 use crate::admission::Admission;
-use crate::config::Config;
+use crate::config::{Config, ToolSettings};
 use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::link::Address;
@@ -12,6 +12,7 @@ use crate::routes::{self, Peer};
 use crate::store::memory::Memory;
 use crate::store::shared::Shared;
 use crate::store::{Away, Store};
+use crate::tools::Toolbox;
 use crate::upstream::{Target, TargetError};
 use axum::http::HeaderName;
 use core::fmt;
@@ -53,7 +54,13 @@ pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError>
     let is_open =
         !listen.ip().to_canonical().is_loopback() && !Admission::new(&config.admission).is_configured();
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    [upstream, page, open].into_iter().flatten().collect()
+    let is_missing = |tool: &&ToolSettings| !environment.tool_secrets.contains_key(&tool.secret_env);
+    let tools = config
+        .tools
+        .iter()
+        .filter(is_missing)
+        .map(|tool| StartError::ToolSecret { tool: tool.name.clone(), variable: tool.secret_env.clone() });
+    [upstream, page, open].into_iter().flatten().chain(tools).collect()
 }
 
 impl Server {
@@ -87,7 +94,8 @@ impl Server {
         };
         let operators = operators(config.admin).await?;
         let service = Address::new(uri.to_string(), headers, &environment.authorities);
-        let house = Arc::new(House::new(config, service, target.kind, store, node));
+        let toolbox = Toolbox::new(&config, environment);
+        let house = Arc::new(House::new(config, service, target.kind, store, node, toolbox));
         let router = routes::router(&house, page.as_deref());
         Ok(Self { listener, router, nodes, operators, house, is_built_in })
     }
@@ -314,6 +322,13 @@ pub enum StartError {
         /// Which.
         folder: PathBuf,
     },
+    /// A tool's requests could not be signed.
+    ToolSecret {
+        /// The tool.
+        tool: String,
+        /// The environment's variable that is not there.
+        variable: String,
+    },
     /// Anybody on the network could call at the operator's expense.
     OpenToAll {
         /// Where it was to listen.
@@ -344,6 +359,11 @@ impl fmt::Display for StartError {
                 f,
                 "the page's folder \"{}\" is not there: build it with `npm run build`, or name another",
                 folder.display()
+            ),
+            Self::ToolSecret { tool, variable } => write!(
+                f,
+                "the environment has no {variable}, with which requests to the tool {tool} are signed: set it to a long \
+                 random text that the webhook knows, too"
             ),
             Self::OpenToAll { listen } => write!(
                 f,

@@ -54,9 +54,10 @@ impl Known {
 
     /// A page says which functions it has.
     pub(super) fn enters(&mut self, hello: &Hello) {
-        let said = hello.functions.as_ref().map(|functions| functions.value());
+        let said = hello.functions.as_ref().map(vivavoce_wire::Json::value);
         let said = said.and_then(|said| serde_json::from_value::<Vec<serde_json::Value>>(said).ok());
-        let declared = said.into_iter().flatten().filter_map(declaration);
+        let said = said.unwrap_or_default();
+        let declared = said.iter().filter_map(declaration);
         let page = declared.map(|declaration| Tool {
             declaration,
             confirm: false,
@@ -104,7 +105,7 @@ impl Function {
 }
 
 /// What a page says of one function; none if it is not understood.
-fn declaration(said: serde_json::Value) -> Option<FunctionDeclaration> {
+fn declaration(said: &serde_json::Value) -> Option<FunctionDeclaration> {
     let text = |key: &str| said.get(key).and_then(|value| value.as_str());
     let behavior = match text("behavior") {
         None => None,
