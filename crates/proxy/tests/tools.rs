@@ -7,17 +7,20 @@ mod stage;
 use futures_util::{SinkExt, StreamExt};
 use ring::hmac;
 use serde_json::{Value, json};
-use stage::{Phone, Proxy, get, patiently, service};
+use stage::{Folder, Phone, Proxy, get, patiently, service};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use vivavoce_proxy::config::{Config, ToolSettings};
 use vivavoce_proxy::environment::Environment;
+use vivavoce_sim::{Certificate, Options};
 use vivavoce_wire::FromProxy;
 use vivavoce_wire::message::ToolState;
 
@@ -272,6 +275,63 @@ async fn without_its_secret_a_proxy_with_tools_does_not_start() {
     assert!(error.to_string().contains("TOOL_SECRET"), "{error}");
 }
 
+#[tokio::test]
+async fn the_documented_webhook_runs_and_checks_signatures() {
+    let page = include_str!("../../../docs/TOOLS.md");
+    let sample = page.split("```js\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = Folder::new("webhook");
+    let mut process = Command::new("node")
+        .arg(folder.file("webhook.mjs", sample))
+        .env("EMAIL_TOOL_SECRET", SECRET)
+        .env("PORT", "0")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("Node.js is installed");
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let line = patiently(lines.next_line()).await.unwrap().unwrap();
+    let port: u16 = line.strip_prefix("listening on ").unwrap().parse().unwrap();
+    let hook = Hook::open(Kind::Hangs).await;
+    let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    let mut stage = Stage::with(&hook, |tool| {
+        tool.url = url;
+        tool.parameters = None;
+    })
+    .await;
+    let answer = stage.asks("book_table", &json!({"subject": "Table 12"})).await;
+    assert_eq!(answer["response"]["output"], "Sent \"Table 12\" to this machine.");
+
+    let mut forger = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let forged = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\
+                  X-Vivavoce-Timestamp: 99999999999\r\nX-Vivavoce-Signature: sha256=00\r\n\r\n{}";
+    forger.write_all(forged.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    patiently(forger.read_to_string(&mut said)).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+}
+
+#[tokio::test]
+async fn a_webhook_s_certificate_is_checked() {
+    let certificate = Certificate::make().unwrap();
+    let folder = Folder::new("webhook-tls");
+    let file = folder.file("ca.pem", certificate.authority_pem()).display().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    tokio::spawn(vivavoce_sim::serve(
+        listener,
+        Options { certificate: Some(certificate), ..Options::default() },
+    ));
+    let trusting = Environment::read(&|name| (name == "SSL_CERT_FILE").then(|| file.clone())).unwrap();
+    // It knows no such path; to be told so, it has to be trusted.
+    for (environment, words) in [(Environment::default(), "no safe connection"), (trusting, "the error 4")] {
+        let hook = Hook::open(Kind::Hangs).await;
+        let mut stage =
+            Stage::within(&hook, |_| {}, |tool| tool.url = url.parse().unwrap(), "[]", environment).await;
+        let answer = stage.asks("book_table", &json!({"people": 4})).await;
+        assert!(answer["response"]["error"].as_str().unwrap().contains(words), "{answer}");
+    }
+}
+
 // ---- The stage.
 
 const SECRET: &str = "a long random text";
@@ -320,6 +380,16 @@ impl Stage {
         change: impl FnOnce(&mut ToolSettings),
         functions: &str,
     ) -> Self {
+        Self::within(hook, change_all, change, functions, Environment::default()).await
+    }
+
+    async fn within(
+        hook: &Hook,
+        change_all: impl FnOnce(&mut Config),
+        change: impl FnOnce(&mut ToolSettings),
+        functions: &str,
+        environment: Environment,
+    ) -> Self {
         let mut tool = settings("");
         tool.url = format!("http://{}/webhook/x?y=1", hook.address).parse().unwrap();
         change(&mut tool);
@@ -349,7 +419,7 @@ impl Stage {
         })
         .await;
         let secrets = BTreeMap::from([("TOOL_SECRET".to_owned(), SECRET.to_owned())]);
-        let environment = Environment { tool_secrets: secrets, ..Environment::default() };
+        let environment = Environment { tool_secrets: secrets, ..environment };
         let settings = |config: &mut Config| {
             config.upstream_url = Some(format!("ws://{upstream}"));
             config.tools = vec![tool];
