@@ -7,7 +7,7 @@ mod stage;
 use futures_util::{SinkExt, StreamExt};
 use ring::hmac;
 use serde_json::{Value, json};
-use stage::{Folder, Phone, Proxy, get, patiently, service};
+use stage::{Folder, Phone, Proxy, get, patiently, service, simulator};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -330,6 +330,50 @@ async fn a_webhook_s_certificate_is_checked() {
         let answer = stage.asks("book_table", &json!({"people": 4})).await;
         assert!(answer["response"]["error"].as_str().unwrap().contains(words), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn the_simulator_s_model_calls_and_goes_on_talking() {
+    let hook = Hook::open(Kind::Json(r#"{"output":{"table":12}}"#)).await;
+    let script = r#"
+        [[turn]]
+        when = "table"
+        says = "Table twelve."
+        audio = { tone = { hz = 330, ms = 200 } }
+        [[turn.tool]]
+        name = "book_table"
+        args = { people = 4 }
+        [[turn.tool]]
+        name = "nobody"
+        "#;
+    let upstream = simulator(script).await;
+    let secrets = BTreeMap::from([("TOOL_SECRET".to_owned(), SECRET.to_owned())]);
+    let settings = |config: &mut Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        config.tools = vec![settings("says = \"Looking for a table\"")];
+        config.tools[0].url = format!("http://{}/webhook", hook.address).parse().unwrap();
+    };
+    let environment = Environment { tool_secrets: secrets, ..Environment::default() };
+    let proxy = Proxy::within(settings, environment).await;
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    phone.say(r#"{"type":"text","text":"A table for four, please."}"#).await;
+    let mut states = Vec::new();
+    let words = phone
+        .wait(|message| match message {
+            FromProxy::Tool { name, state, says, .. } => {
+                states.push((name, state, says));
+                None
+            }
+            FromProxy::ModelTranscript { text, .. } => Some(text),
+            _ => None,
+        })
+        .await;
+    assert!(words.starts_with("Table"), "{words}");
+    let ends = |name: &str| states.iter().rev().find(|(of, ..)| of == name).map(|(_, state, _)| *state);
+    assert_eq!((ends("book_table"), ends("nobody")), (Some(ToolState::Done), Some(ToolState::Failed)));
+    assert!(states.iter().any(|(_, _, says)| says.as_deref() == Some("Looking for a table")));
+    assert_eq!(hook.requests().len(), 1);
 }
 
 // ---- The stage.

@@ -173,7 +173,7 @@ impl Life {
                 RelayOutput::AbortTool { key } => assert!(self.runs.contains_key(&key)),
                 RelayOutput::ToolEnds { how, .. } => self.ends.push(how),
                 RelayOutput::ToPhone { message: message @ FromProxy::Tool { .. }, .. } => {
-                    self.shown.push(message)
+                    self.shown.push(message);
                 }
                 RelayOutput::ClosePhone { .. } => self.has_phone = false,
                 _ => {}
