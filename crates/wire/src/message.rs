@@ -390,6 +390,17 @@ impl FromProxy {
     }
 }
 
+impl FromProxy {
+    /// Reads one text frame, and its number if it bears one. Of `tool` it reads only the latter, for those who pass that on
+    /// to a page as it is.
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub fn decode_but_tools(text: &str) -> Result<(Option<Self>, Option<u32>), MessageError> {
+        reading::numbered_but_tools(text)
+    }
+}
+
 /// Why a text frame is no message: what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError(String);

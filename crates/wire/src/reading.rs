@@ -15,7 +15,22 @@ pub(crate) fn from_proxy(text: &str) -> Result<FromProxy, MessageError> {
 
 /// Reads an object by its `type`, and the number that it bears.
 pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageError> {
+    read(text, tool, |message| message)
+}
+
+/// Reads an object by its `type`, but for one of functions, which is none.
+pub(crate) fn numbered_but_tools(text: &str) -> Result<(Option<FromProxy>, Option<u32>), MessageError> {
+    read(text, |_| Ok(None), Some)
+}
+
+/// Reads an object as `whole` has it, or as `tool` does if it is of functions.
+fn read<M>(
+    text: &str,
+    tool: impl FnOnce(&Fields<'_>) -> Result<M, MessageError>,
+    whole: impl FnOnce(FromProxy) -> M,
+) -> Result<(M, Option<u32>), MessageError> {
     let fields = Fields::of("the message", text)?;
+    let sequence = fields.u32_or_none("sequence")?;
     let message = match fields.text("type")?.as_str() {
         "ready" => FromProxy::Ready(ready(&fields)?),
         "user_transcript" => {
@@ -26,7 +41,7 @@ pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageEr
         }
         "turn" => turn(&fields)?,
         "activity" => FromProxy::Activity { speaking: fields.flag("speaking")? },
-        "tool" => tool(&fields)?,
+        "tool" => return Ok((tool(&fields)?, sequence)),
         "error" => FromProxy::Error { error: trouble(fields.raw("error"))? },
         "received" => FromProxy::Received { next: fields.u32("next")? },
         "committed" => FromProxy::Committed { next: fields.u32("next")? },
@@ -35,7 +50,7 @@ pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageEr
         "bye" => FromProxy::Bye { reason: fields.text("reason")? },
         found => return Err(odd("type", "one that a proxy says", found)),
     };
-    Ok((message, fields.u32_or_none("sequence")?))
+    Ok((whole(message), sequence))
 }
 
 /// Reads an object by its `type`.

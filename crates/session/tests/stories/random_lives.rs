@@ -152,6 +152,7 @@ fn client(mode: Mode) -> Client {
         uplink_rate_hz: 16_000,
         greeting: true,
         continues: true,
+        functions: None,
         mode,
         kept_audio: Duration::from_millis(200),
         barge_in: vivavoce_session::client::BargeIn::default(),

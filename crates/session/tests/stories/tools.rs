@@ -20,7 +20,11 @@ fn answers(pair: &Pair) -> Vec<serde_json::Value> {
 
 fn states(pair: &Pair) -> Vec<(String, ToolState)> {
     let state = |(_, event): &(_, ClientEvent)| match event {
-        ClientEvent::Tool { id, state, .. } => Some((id.clone(), *state)),
+        ClientEvent::Tool(words) => {
+            let words = words.value();
+            let state = serde_json::from_value(words["state"].clone()).unwrap();
+            Some((words["id"].as_str().unwrap().to_owned(), state))
+        }
         _ => None,
     };
     pair.events.iter().filter_map(state).collect()

@@ -118,6 +118,7 @@ impl Pair {
             uplink_rate_hz: 16_000,
             greeting: true,
             continues: false,
+            functions: None,
             mode,
             kept_audio: Duration::from_secs(10),
             barge_in: vivavoce_session::client::BargeIn::default(),
