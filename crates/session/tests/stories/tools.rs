@@ -5,7 +5,8 @@ use serde_json::json;
 use std::time::Duration;
 use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, FunctionResponse, ServerMessage};
 use vivavoce_session::{
-    ClientEvent, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd, ToolOutcome, Tools,
+    ClientEvent, ClientInput, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd,
+    ToolOutcome, Tools,
 };
 use vivavoce_wire::Json;
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, ToolState};
@@ -126,6 +127,23 @@ fn what_has_effects_waits_for_the_person() {
     confirms(&mut pair, "a", &confirmation, true);
     assert_eq!(pair.jobs.len(), 1);
     done(&mut pair, 0, "sent");
+    use ToolState::{Called, Confirm, Done, Running};
+    assert_eq!(states(&pair), [Called, Confirm, Running, Done].map(|state| ("a".to_owned(), state)));
+}
+
+#[test]
+fn a_tap_survives_that_the_phone_loses_its_connection() {
+    let mut pair = with_tools();
+    calls(&mut pair, "a", "sends");
+    let (_, confirmation, _) = asked(&pair);
+    pair.cut();
+    confirms(&mut pair, "a", &confirmation, true);
+    assert!(pair.jobs.is_empty());
+    pair.pass(ms(10_000));
+    assert_eq!(pair.jobs.len(), 1);
+    pair.cut();
+    done(&mut pair, 0, "sent");
+    pair.pass(ms(10_000));
     use ToolState::{Called, Confirm, Done, Running};
     assert_eq!(states(&pair), [Called, Confirm, Running, Done].map(|state| ("a".to_owned(), state)));
 }
@@ -343,20 +361,20 @@ fn done(pair: &mut Pair, job: usize, output: &str) {
     pair.pass(ms(200));
 }
 
-/// What the person was asked last.
+/// What the page was asked to ask the person last.
 fn asked(pair: &Pair) -> (String, String, serde_json::Value) {
-    let question = |(_, message): &(_, FromProxy)| match message {
-        FromProxy::Tool { id, state: ToolState::Confirm, arguments, confirmation, .. } => {
-            Some((id.clone(), confirmation.clone().unwrap(), arguments.as_ref().unwrap().value()))
-        }
+    let question = |(_, event): &(_, ClientEvent)| match event {
+        ClientEvent::Tool(words) => Some(words.value()).filter(|words| words["state"] == "confirm"),
         _ => None,
     };
-    pair.told.iter().rev().find_map(question).expect("the person was asked")
+    let question = pair.events.iter().rev().find_map(question).expect("the person is asked");
+    let text = |key: &str| question[key].as_str().unwrap().to_owned();
+    (text("id"), text("confirmation"), question["arguments"].clone())
 }
 
 fn confirms(pair: &mut Pair, id: &str, confirmation: &str, approved: bool) {
     let word = FromClient::ToolConfirm { id: id.into(), confirmation: confirmation.into(), approved };
-    pair.relay_hears(RelayInput::PhoneText(word.encode()));
+    pair.does(ClientInput::Word(word.encode()));
     pair.pass(ms(200));
 }
 
