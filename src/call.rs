@@ -14,8 +14,8 @@ use js_sys::{Function, JSON};
 use std::rc::{Rc, Weak};
 use vivavoce_session::client::{BargeIn, BargeInStyle, Thresholds};
 use vivavoce_session::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput};
-use vivavoce_wire::SPEECH_RATE_HZ;
 use vivavoce_wire::message::Mode;
+use vivavoce_wire::{Json, SPEECH_RATE_HZ};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::MessagePort;
@@ -41,6 +41,7 @@ impl Call {
         client: Option<String>,
         greeting: bool,
         continues: bool,
+        functions: Option<String>,
         mode: &str,
         barge_in: Option<String>,
         patience_ms: Option<u32>,
@@ -53,6 +54,7 @@ impl Call {
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
             continues,
+            functions: functions.map(|functions| Json::raw(&functions)),
             mode: Mode::named(mode).unwrap_or_default(),
             kept_audio: KEPT_AUDIO,
             barge_in: barge_in_of(barge_in, patience_ms),
@@ -90,6 +92,11 @@ impl Call {
     /// The person silences the model.
     pub fn interrupt(&self) {
         self.desk.take(ClientInput::Interrupt);
+    }
+
+    /// The page says `tool_result` or `tool_confirm`.
+    pub fn word(&self, json: String) {
+        self.desk.take(ClientInput::Word(json));
     }
 
     /// The person typed.

@@ -21,7 +21,8 @@ use vivavoce::socket::{Socket, SocketEvent};
 use vivavoce::timer::Timer;
 use vivavoce::vad::{Detector, Vad};
 use vivavoce_session::client::{ClientEvent, ClientInput, ClientState, PlayerReport, Who};
-use vivavoce_wire::message::{ToolState, Upstream};
+use vivavoce_wire::Json;
+use vivavoce_wire::message::Upstream;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -312,7 +313,7 @@ fn events_are_plain_objects_of_their_json() {
     let ready =
         ClientEvent::Ready { call: "c1".into(), upstream: Upstream::Simulator, model: "parrot".into() };
     let caption = ClientEvent::Caption { who: Who::Model, epoch: 7, text: " oh".into() };
-    let tool = ClientEvent::Tool { id: "t".into(), name: "mail".into(), state: ToolState::Called };
+    let tool = ClientEvent::Tool(Json::raw(r#"{"type":"tool","id":"t","name":"mail","state":"called"}"#));
     for (event, expected) in [
         (ClientEvent::State { state: ClientState::Listening }, r#"{"type":"state","state":"listening"}"#),
         (ready, r#"{"type":"ready","call":"c1","upstream":"simulator","model":"parrot"}"#),
@@ -459,6 +460,7 @@ fn a_listener_that_calls_back_is_served_afterwards() {
         None,
         false,
         false,
+        None,
         "open",
         None,
         None,
@@ -483,8 +485,18 @@ const READY: &str = r#"socket.onmessage({ data: '{"type":"ready","call":"c","ups
 fn call() -> (Call, impl Fn() -> String) {
     let events = evaluate("globalThis.events = []; events");
     let tell = Function::new_with_args("event", "events.push(event)");
-    let call =
-        Call::new("ws://proxy/ws".into(), None, Some("test".into()), true, false, "open", None, None, tell);
+    let call = Call::new(
+        "ws://proxy/ws".into(),
+        None,
+        Some("test".into()),
+        true,
+        false,
+        None,
+        "open",
+        None,
+        None,
+        tell,
+    );
     (call, move || JSON::stringify(&events).unwrap().into())
 }
 

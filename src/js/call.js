@@ -135,6 +135,20 @@ export class VivaVoce extends EventTarget {
     return true
   }
 
+  /** The person allows a function that waits for them, or does not: with the `confirmation` that came with its arguments. */
+  confirmTool(id, confirmation, approved) {
+    this.#word({ type: 'tool_confirm', id, confirmation, approved })
+  }
+
+  /** What came of a function that the page runs: an object; `will_continue` says that more of it follows. */
+  answerTool(id, result, will_continue = false) {
+    this.#word({ type: 'tool_result', id, result, will_continue })
+  }
+
+  #word(word) {
+    this.#send({ type: 'word', json: JSON.stringify(word) })
+  }
+
   /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */
   close() {
     this.#leave()
@@ -180,11 +194,11 @@ export class VivaVoce extends EventTarget {
 
   /** Tells the Worker whom to call, as soon as that is known. */
   async #introduce(number) {
-    const { client, greeting, continues, mode = 'open', bargeIn, bargeInPatienceMs } = this.#options
+    const { client, greeting, continues, functions, mode = 'open', bargeIn, bargeInPatienceMs } = this.#options
     try {
       const [url, ticket] = await Promise.all([this.#url(), this.#ticket()])
       if (!this.#isOn(number)) return
-      this.#line.post({ type: 'start', number, url, ticket, client, greeting, continues, mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
+      this.#line.post({ type: 'start', number, url, ticket, client, greeting, continues, functions: functions && JSON.stringify(functions), mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
     } catch (error) {
       if (this.#isOn(number)) this.#end(error)
     }

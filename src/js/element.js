@@ -167,7 +167,7 @@ export class VivaVoceElement extends HTMLElement {
       case 'state': this.#enter(detail.state); break
       case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
       case 'muted': if (detail.muted) this.#hold(false); break
-      case 'tool': this.#tool = detail.state === 'called' ? detail.name : ''; break
+      case 'tool': this.#tool = /called|confirm|running/.test(detail.state) ? detail.name : ''; break
       case 'error': this.#fail(detail); break
       case 'ended': this.#end(detail.reason); break
     }

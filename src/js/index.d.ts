@@ -17,6 +17,16 @@ export type Who = 'user' | 'model'
 /** A value, a promise of one, or a function that is asked for it at each call. */
 export type Asked<T> = T | Promise<T> | (() => T | Promise<T>)
 
+/** A function that the page runs for the model: each call comes as a `tool` event with `arguments`. */
+export interface PageFunction {
+  name: string
+  description?: string
+  /** A JSON Schema of type `object`. */
+  parameters?: Record<string, unknown>
+  /** Whether the model waits for it. Default: as the model does by itself. */
+  behavior?: 'BLOCKING' | 'NON_BLOCKING'
+}
+
 export interface VivaVoceOptions {
   /** The proxy's socket: `ws:`, `wss:`, `http:` or `https:`, absolute or relative to the page. */
   url: Asked<string | URL>
@@ -40,6 +50,8 @@ export interface VivaVoceOptions {
    * sounds, for devices without an echo canceller. Default, and for any other word: `open`.
    */
   mode?: Mode
+  /** Functions that the page runs for the model, of those that the proxy allows. */
+  functions?: PageFunction[]
   /** Name and version of this client, for the proxy's log. */
   client?: string
   /** Rate of the AudioContext in Hz; by default the device's own, which is best. */
@@ -59,7 +71,18 @@ export interface VivaVoceEvents {
   /** A caption is finished, the model's when all of it was heard; `cut` if it broke off, as when the user spoke over it. */
   caption_end: { type: 'caption_end', who: Who, epoch: number, cut: boolean }
   /** A function call came into a state. */
-  tool: { type: 'tool', id: string, name: string, state: 'called' | 'done' | 'failed' | 'cancelled' }
+  tool: {
+    type: 'tool'
+    id: string
+    name: string
+    /** `confirm`: show the person name and arguments and call `confirmTool`. `running` with arguments: run it, `answerTool`. */
+    state: 'called' | 'confirm' | 'running' | 'done' | 'failed' | 'cancelled'
+    arguments?: Record<string, unknown>
+    /** What `confirmTool` wants. */
+    confirmation?: string
+    /** What people are to read while it runs. */
+    says?: string
+  }
   /** The microphone is off or on. */
   muted: { type: 'muted', muted: boolean }
   /**
@@ -99,6 +122,10 @@ export class VivaVoce extends EventTarget {
   interrupt(): void
   /** Says something in writing; false if no call is on. */
   say(text: string): boolean
+  /** The person allows a function that waits for them, or does not. */
+  confirmTool(id: string, confirmation: string, approved: boolean): void
+  /** What came of a function that the page runs; `will_continue` says that more of it follows. */
+  answerTool(id: string, result: Record<string, unknown>, will_continue?: boolean): void
   /** Hangs up and lets go of the microphone, the loudspeaker and the Worker. */
   close(): void
   addEventListener<K extends keyof VivaVoceEvents>(

@@ -170,6 +170,21 @@ test('passes on what the call tells, and keeps what the page says itself', async
   assert.deepEqual(told.slice(1), [{ type: 'state', state: 'listening' }, caption])
 })
 
+test('declares the functions of the page, and says what the page says of them', async () => {
+  make({ functions: [{ name: 'show_map' }] })
+  call.start()
+  await settle()
+  assert.equal(worker().said.find(({ type }) => type === 'start').functions, '[{"name":"show_map"}]')
+  call.confirmTool('call_8', 'k', true)
+  call.answerTool('call_7', { output: 1 })
+  await settle()
+  const words = worker().said.filter(({ type }) => type === 'word').map(({ json }) => JSON.parse(json))
+  assert.deepEqual(words, [
+    { type: 'tool_confirm', id: 'call_8', confirmation: 'k', approved: true },
+    { type: 'tool_result', id: 'call_7', result: { output: 1 }, will_continue: false },
+  ])
+})
+
 test('ends at once when it is hung up, and hears no more of that call', async () => {
   await begin()
   told.length = 0

@@ -326,6 +326,7 @@ mod tests {
             resumable: false,
             resume,
             continues: false,
+            functions: None,
         }
     }
 }

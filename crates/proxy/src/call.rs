@@ -1,5 +1,6 @@
 //! One call: the relay decides, this carries out.
 
+use crate::admission::User;
 use crate::budget::Budget;
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
@@ -9,6 +10,7 @@ use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
 use crate::service::Service;
 use crate::store::Checkpoint;
+use crate::tools::{Errands, Visitor};
 use crate::uplink::Uplink;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
@@ -47,6 +49,8 @@ pub(crate) struct Call {
     uplink: Uplink,
     /// What the phone may send.
     meter: Meter,
+    /// What is being done for the model.
+    errands: Errands,
     counted: Counted,
     /// Their account, if it is bounded.
     budget: Option<Arc<Budget>>,
@@ -58,9 +62,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call named `id`, to which `phones` come.
+    /// A call of `user`'s named `id`, to which `phones` come.
     pub(crate) fn new(
         id: String,
+        user: Option<User>,
         house: Arc<House>,
         config: RelayConfig,
         entry: Arc<Entry>,
@@ -72,6 +77,8 @@ impl Call {
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
         let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
+        let visitor = Visitor { user, call: id.clone() };
+        let errands = Errands::new(Arc::clone(&house.toolbox), visitor);
         Self {
             id,
             house,
@@ -89,6 +96,7 @@ impl Call {
             former: None,
             uplink: Uplink::new(),
             meter,
+            errands,
             counted,
             budget,
             paid_until: Instant::now(),
@@ -159,6 +167,16 @@ impl Call {
                     tracing::info!(why, "another connection to the service follows");
                 }
                 RelayOutput::CloseService => self.hang_up(),
+                RelayOutput::CheckTool(job) => {
+                    let problem = self.errands.objection(&job);
+                    self.relay.handle(RelayInput::ToolChecked { key: job.key, problem }, self.now());
+                }
+                RelayOutput::RunTool(job) => self.errands.run(*job),
+                RelayOutput::AbortTool { key } => self.errands.abort(&key),
+                RelayOutput::ToolEnds { how, .. } => {
+                    self.house.metrics.count_tool(how);
+                    tracing::info!(?how, "a function call ended");
+                }
                 RelayOutput::ToPhone { message, sequence } => {
                     if let FromProxy::Error { error } = &message {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
@@ -192,6 +210,7 @@ impl Call {
             () = some(room) => RelayInput::Timeout,
             input = next(&mut self.service), if may_listen => self.reported(input),
             () = at(wake_at) => RelayInput::Timeout,
+            (key, outcome) = self.errands.next() => RelayInput::ToolDone { key, outcome },
             Some(report) = self.reports.recv() => match report {
                 Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
                 Report::UsedUp(trouble) => RelayInput::PhoneFault(trouble),

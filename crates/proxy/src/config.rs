@@ -3,6 +3,7 @@
 //! `docs/CONFIG.md` tells the same to people; a test holds the two together.
 
 mod admitted;
+mod tools;
 
 pub use admitted::{Admitted, Algorithm, IssuerSettings, KeySource, TelegramSettings};
 
@@ -11,6 +12,8 @@ use crate::section::{Document, Problem, Section, flag, number, one_of, text, tex
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+
+pub use tools::{Behaviour, Format, PageFunctions, ToolSettings};
 
 /// All settings of a proxy.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,10 @@ pub struct Config {
     pub cluster: Cluster,
     /// Where operators ask for metrics; none: at port 9003 of this machine, if that is free.
     pub admin: Option<SocketAddr>,
+    /// What the model may use.
+    pub tools: Vec<ToolSettings>,
+    /// What pages may run for the model.
+    pub page_functions: PageFunctions,
 }
 
 /// How several proxies that share their calls in Redis find each other.
@@ -150,6 +157,8 @@ impl Config {
     pub fn keys() -> Vec<String> {
         let (mut document, mut root) = Document::parse("");
         Self::take(&mut document, &mut root);
+        // A file without a tool asks for no key of one.
+        let _ = ToolSettings::take(&mut document, &mut Section::of("tools."), 0);
         document.into_known()
     }
 
@@ -175,6 +184,8 @@ impl Config {
             admission: Admitted::take(document, root),
             cluster: Cluster::take(document, root),
             admin,
+            tools: ToolSettings::take_all(document, root),
+            page_functions: PageFunctions::take(document, root),
         }
     }
 }
@@ -192,6 +203,8 @@ impl Default for Config {
             admission: Admitted::default(),
             cluster: Cluster::default(),
             admin: None,
+            tools: Vec::new(),
+            page_functions: PageFunctions::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What comes from the environment: all that is secret, and where this machine keeps its certificates.
 
+use crate::config::Config;
 use crate::program::Lookup;
 use core::fmt;
 use rustls::pki_types::CertificateDer;
@@ -24,6 +25,8 @@ pub struct Environment {
     pub issuer_secrets: BTreeMap<String, String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
+    /// What requests to tools are signed with, by the variable's name: those that the settings name.
+    pub tool_secrets: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -41,6 +44,7 @@ impl Environment {
             bot_tokens: several(set("TELEGRAM_BOT_TOKEN")),
             signing_keys: several(set("VIVAVOCE_SIGNING_KEY")),
             issuer_secrets: BTreeMap::new(),
+            tool_secrets: BTreeMap::new(),
             authorities: authorities.unwrap_or_default(),
         })
     }
@@ -48,6 +52,17 @@ impl Environment {
     /// Reads the secrets that settings name; those that are not there stay away.
     pub fn learn<'n>(&mut self, names: impl Iterator<Item = &'n str>, lookup: Lookup<'_>) {
         self.issuer_secrets = names.filter_map(|name| Some((name.to_owned(), lookup(name)?))).collect();
+    }
+
+    /// The same with the variables that settings name.
+    #[must_use]
+    pub fn with_tools(&self, config: &Config, lookup: Lookup<'_>) -> Self {
+        let names = config.tools.iter().map(|tool| tool.secret_env.clone());
+        let secrets = names.filter_map(|name| lookup(&name).map(|secret| (name, secret)));
+        Self {
+            tool_secrets: secrets.filter(|(_, secret)| !secret.trim().is_empty()).collect(),
+            ..self.clone()
+        }
     }
 }
 
@@ -68,6 +83,7 @@ impl fmt::Debug for Environment {
             .field("signing_keys", &self.signing_keys.len())
             .field("issuer_secrets", &self.issuer_secrets.keys())
             .field("authorities", &self.authorities.len())
+            .field("tool_secrets", &self.tool_secrets.keys())
             .finish()
     }
 }

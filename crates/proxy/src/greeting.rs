@@ -119,15 +119,15 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
             Err(away) => return send_away(phone, unavailable(&house, &away)).await,
         }
     }
-    let user = name;
-    let earlier = match house.store.begin(&user, &id).await {
+    let earlier = match house.store.begin(&name, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
     };
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
-    let record = Record { owner: house.node.clone(), generation: 1, user, checkpoint, ..Record::default() };
-    let was_up = lead(Arc::clone(&house), id, record, phone, hello).await;
+    let record =
+        Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
+    let was_up = lead(Arc::clone(&house), id, record, phone, hello, Some(user)).await;
     if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
         give_back(&*house.store, ticket, &attempt).await;
     }
@@ -175,14 +175,16 @@ fn is_local(user: &str) -> bool {
 /// Takes a phone into the call that it takes up again, wherever that is.
 async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let Some(resume) = hello.resume.clone() else { return phone.close().await };
-    let user = match &pass {
+    let caller = match &pass {
         Pass::Ticket(ticket) => {
             // A fresh one opens no call besides.
             let _ = use_up(&*house.store, ticket, &call_id(), now()).await;
-            Some(hash(&ticket.user.name()))
+            Some(ticket.user.clone())
         }
-        Pass::Local | Pass::Secret => None,
+        Pass::Local => Some(User::local()),
+        Pass::Secret => None,
     };
+    let user = caller.as_ref().filter(|_| pass != Pass::Local).map(|caller| hash(&caller.name()));
     if let Some(place) = house.calls.find(&resume) {
         if user.is_some_and(|user| !place.entry.is_of(&user)) {
             return send_away(phone, refused(&house, Refusal::OtherUser)).await;
@@ -195,7 +197,7 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, resume.call, record, phone, hello).await;
+            lead(house, resume.call, record, phone, hello, caller).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -249,8 +251,16 @@ async fn find_elsewhere(
     ))
 }
 
-/// Leads a call from here on, to its end; says whether somebody ever listened.
-async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello: Box<Hello>) -> bool {
+/// Leads a call from here on, to its end; says whether somebody ever listened. Who calls is not known where they came with
+/// nothing but the call's secret.
+async fn lead(
+    house: Arc<House>,
+    id: String,
+    record: Record,
+    phone: Phone,
+    hello: Box<Hello>,
+    user: Option<User>,
+) -> bool {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
     let rooms = rooms(&house, &record.user).into_iter().map(|(room, ..)| room).collect();
@@ -263,7 +273,7 @@ async fn lead(house: Arc<House>, id: String, record: Record, phone: Phone, hello
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(id, house, config, entry, reports, phones, budget);
+    let call = Call::new(id, user, house, config, entry, reports, phones, budget);
     call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 

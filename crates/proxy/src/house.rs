@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::link::Address;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::tools::Toolbox;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -37,6 +38,8 @@ pub(crate) struct House {
     pub(crate) node: String,
     /// Turns true when the process goes down; each call holds a receiver until its end.
     pub(crate) shutdown: watch::Sender<bool>,
+    /// What the model may use.
+    pub(crate) toolbox: Arc<Toolbox>,
     setup: Setup,
 }
 
@@ -48,6 +51,7 @@ impl House {
         upstream: Upstream,
         store: Arc<dyn Store>,
         node: String,
+        toolbox: Toolbox,
     ) -> Self {
         Self {
             admission,
@@ -62,6 +66,7 @@ impl House {
             node,
             shutdown: watch::Sender::new(false),
             setup: crate::setup::setup(&config.gemini),
+            toolbox: Arc::new(toolbox),
             config,
         }
     }
@@ -94,6 +99,7 @@ impl House {
             hold: limits.hold,
             longest: limits.longest,
             idle: limits.idle,
+            tools: self.toolbox.tools(),
             earlier,
         }
     }

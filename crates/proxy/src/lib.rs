@@ -5,8 +5,8 @@
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
-//! - `house`, `admission`, `addresses`, `meter`: what all calls share, who may call and who vouches for them, from where,
-//!   and how much they may send;
+//! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
+//!   where, how much they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`: one call, its two ends, and the sound between them;
 //! - [`talk`]: the other side, from a terminal.
@@ -43,6 +43,7 @@ mod setup;
 mod simulator;
 mod store;
 pub mod talk;
+mod tools;
 mod upgrade;
 mod uplink;
 mod upstream;

@@ -245,7 +245,7 @@ fn explain(error: &Error) -> String {
 }
 
 /// TLS by ring; the roots that Mozilla trusts are compiled in.
-fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
+pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(authorities.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());

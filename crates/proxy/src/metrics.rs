@@ -15,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use vivavoce_session::ToolEnd;
 use vivavoce_wire::{Code, Trouble};
 
 /// The counts of one proxy.
@@ -30,6 +31,7 @@ pub(crate) struct Metrics {
     pub(crate) registry_failures: Counter,
     pub(crate) sessions: Counter,
     refusals: Family<Reason, Counter>,
+    tool_calls: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 /// Why somebody was not let in.
@@ -61,6 +63,8 @@ impl Metrics {
         let parked_bytes = gauge("parked_bytes", "Bytes of both sides' words that are kept for those");
         let refusals = Family::<Reason, Counter>::default();
         registry.register("refusals", "Callers who were not let in, by reason", refusals.clone());
+        let tool_calls = Family::default();
+        registry.register("tool_calls", "Function calls of the model, by how they ended", tool_calls.clone());
         let mut counter = |name, help| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -86,6 +90,7 @@ impl Metrics {
             ),
             sessions: counter("sessions", "Tickets that were given"),
             refusals,
+            tool_calls,
             registry,
         }
     }
@@ -93,6 +98,20 @@ impl Metrics {
     /// Somebody was not let in.
     pub(crate) fn refuse(&self, reason: &'static str) {
         self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// One function call that came to its end.
+    pub(crate) fn count_tool(&self, how: ToolEnd) {
+        let end = match how {
+            ToolEnd::Result => "result",
+            ToolEnd::Error => "error",
+            ToolEnd::Timeout => "timeout",
+            ToolEnd::Unknown => "unknown",
+            ToolEnd::Refused => "refused",
+            ToolEnd::Cancelled => "cancelled",
+            ToolEnd::Orphaned => "orphaned",
+        };
+        self.tool_calls.get_or_create(&[("end", end)]).inc();
     }
 
     /// One call more.

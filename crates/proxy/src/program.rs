@@ -206,6 +206,7 @@ fn settings(
 ) -> Result<Config, Vec<String>> {
     let config = read(file)?;
     environment.learn(config.admission.secret_names(), lookup);
+    *environment = environment.with_tools(&config, lookup);
     Ok(config)
 }
 

@@ -63,19 +63,39 @@ impl<'t> Document<'t> {
         key: &'static str,
         read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
     ) -> Option<T> {
+        self.take_unless(section, key, holds_secret, read)
+    }
+
+    /// The same of a schema, in which what is called a key or a token is none.
+    pub(crate) fn take_schema<T>(
+        &mut self,
+        section: &mut Section<'t>,
+        key: &'static str,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        self.take_unless(section, key, says_secret, read)
+    }
+
+    fn take_unless<T>(
+        &mut self,
+        section: &mut Section<'t>,
+        key: &'static str,
+        is_secret: impl FnOnce(&DeValue<'_>) -> bool,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
+    ) -> Option<T> {
         let path = format!("{}{key}", section.prefix);
         section.known.push(key);
         self.known.push(path.clone());
         let (name, value) = section.table.remove_entry(key)?;
         let line = self.line(name.span().start);
-        if holds_secret(value.get_ref()) {
+        self.lines.insert(path.clone(), line);
+        if is_secret(value.get_ref()) {
             self.report(line, format!("`{path}` {SECRET}"));
             return None;
         }
         let read = read(value.get_ref()).map_err(|expected| {
             self.report(line, format!("`{path}` is {expected}; found {}", shown(value.get_ref())));
         });
-        self.lines.insert(path, line);
         read.ok()
     }
 
@@ -121,6 +141,21 @@ impl<'t> Document<'t> {
             }
         }
         tables
+    }
+
+    /// Whether a key was there, right or wrong.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.lines.contains_key(path)
+    }
+
+    /// Forgets where the keys under `prefix` stood: another table has the same.
+    pub(crate) fn begin_another(&mut self, prefix: &str) {
+        self.lines.retain(|path, _| !path.starts_with(prefix));
+    }
+
+    /// Notes a problem with a line.
+    pub(crate) fn object_at(&mut self, line: usize, message: String) {
+        self.report(line, message);
     }
 
     /// Complains of every key that nobody asked for.
@@ -171,6 +206,13 @@ impl Section<'_> {
     }
 }
 
+impl Section<'_> {
+    /// An empty table.
+    pub(crate) fn of(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..Self::default() }
+    }
+}
+
 /// A text that says something.
 pub(crate) fn words(value: &DeValue<'_>) -> Result<String, String> {
     let read = value.as_str().filter(|text| !text.trim().is_empty());
@@ -216,6 +258,31 @@ pub(crate) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Res
     }
 }
 
+/// Any value, as JSON has it.
+pub(crate) fn json(value: &DeValue<'_>) -> Result<serde_json::Value, String> {
+    Ok(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Integer(digits) => {
+            let number = i64::from_str_radix(digits.as_str(), digits.radix());
+            number.map_err(|_| "values with whole numbers below 2^63".to_owned())?.into()
+        }
+        DeValue::Float(digits) => {
+            let number = digits.as_str().parse::<f64>().ok().filter(|number| number.is_finite());
+            number.ok_or("values with finite numbers")?.into()
+        }
+        DeValue::Array(values) => {
+            values.iter().map(|value| json(value.get_ref())).collect::<Result<_, _>>()?
+        }
+        DeValue::Table(table) => {
+            let pairs =
+                table.iter().map(|(name, value)| Ok((name.get_ref().to_string(), json(value.get_ref())?)));
+            serde_json::Value::Object(pairs.collect::<Result<_, String>>()?)
+        }
+        DeValue::Datetime(_) => return Err("values without dates".to_owned()),
+    })
+}
+
 /// One of some names.
 pub(crate) fn one_of(names: &'static [&'static str]) -> impl Fn(&DeValue<'_>) -> Result<String, String> {
     move |value| {
@@ -253,6 +320,16 @@ fn holds_secret(value: &DeValue<'_>) -> bool {
             table.iter().any(|(name, value)| names_secret(name.get_ref()) || holds_secret(value.get_ref()))
         }
         DeValue::Array(values) => values.iter().any(|value| holds_secret(value.get_ref())),
+        DeValue::String(text) => looks_secret(text),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => false,
+    }
+}
+
+/// Whether a text in it looks like a secret, whatever it is called.
+fn says_secret(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::Table(table) => table.values().any(|value| says_secret(value.get_ref())),
+        DeValue::Array(values) => values.iter().any(|value| says_secret(value.get_ref())),
         DeValue::String(text) => looks_secret(text),
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => false,
     }

@@ -3,7 +3,7 @@
 use crate::addresses::Addresses;
 use crate::admission::Admission;
 pub use crate::admission::opening::AdmissionError;
-use crate::config::Config;
+use crate::config::{Config, ToolSettings};
 use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::link::Address;
@@ -13,6 +13,7 @@ use crate::routes::{self, Peer};
 use crate::store::memory::Memory;
 use crate::store::shared::Shared;
 use crate::store::{Away, Store};
+use crate::tools::Toolbox;
 use crate::upstream::{Target, TargetError};
 use axum::http::HeaderName;
 use core::fmt;
@@ -58,11 +59,14 @@ pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError>
     };
     let is_open = !listen.ip().to_canonical().is_loopback() && !is_configured;
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    [upstream, page, open]
-        .into_iter()
-        .flatten()
-        .chain(admission.into_iter().map(StartError::Admission))
-        .collect()
+    let is_missing = |tool: &&ToolSettings| !environment.tool_secrets.contains_key(&tool.secret_env);
+    let tools = config
+        .tools
+        .iter()
+        .filter(is_missing)
+        .map(|tool| StartError::ToolSecret { tool: tool.name.clone(), variable: tool.secret_env.clone() });
+    let admission = admission.into_iter().map(StartError::Admission);
+    [upstream, page, open].into_iter().flatten().chain(admission).chain(tools).collect()
 }
 
 impl Server {
@@ -98,7 +102,8 @@ impl Server {
         let service = Address::new(uri.to_string(), headers, &environment.authorities);
         let admission = Admission::open(&config.admission, environment, target.kind)
             .map_err(|errors| StartError::Admission(errors[0].clone()))?;
-        let house = Arc::new(House::new(config, admission, service, target.kind, store, node));
+        let toolbox = Toolbox::new(&config, environment);
+        let house = Arc::new(House::new(config, admission, service, target.kind, store, node, toolbox));
         let router = routes::router(&house, page.as_deref());
         Ok(Self { listener, router, nodes, operators, house, is_built_in })
     }
@@ -327,6 +332,13 @@ pub enum StartError {
     },
     /// Nobody could be admitted as the settings say.
     Admission(AdmissionError),
+    /// A tool's requests could not be signed.
+    ToolSecret {
+        /// The tool.
+        tool: String,
+        /// The environment's variable that is not there.
+        variable: String,
+    },
     /// Anybody on the network could call at the operator's expense.
     OpenToAll {
         /// Where it was to listen.
@@ -359,6 +371,11 @@ impl fmt::Display for StartError {
                 folder.display()
             ),
             Self::Admission(error) => error.fmt(f),
+            Self::ToolSecret { tool, variable } => write!(
+                f,
+                "the environment has no {variable}, with which requests to the tool {tool} are signed: set it to a long \
+                 random text that the webhook knows, too"
+            ),
             Self::OpenToAll { listen } => write!(
                 f,
                 "refusing to listen on {listen}: without admission, everybody on the network could call; set \

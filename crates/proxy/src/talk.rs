@@ -144,6 +144,7 @@ impl Talk {
             uplink_rate_hz: rate_hz,
             greeting: false,
             continues: false,
+            functions: None,
             mode: self.mode,
             kept_audio: KEPT_AUDIO,
             barge_in: vivavoce_session::client::BargeIn::default(),
@@ -385,7 +386,7 @@ impl<'p> Conversation<'p> {
             ClientEvent::Ended { reason } => self.ended = Some(reason),
             ClientEvent::State { .. }
             | ClientEvent::CaptionEnd { .. }
-            | ClientEvent::Tool { .. }
+            | ClientEvent::Tool(_)
             | ClientEvent::Muted { .. }
             | ClientEvent::Pulse { .. } => {}
         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on ends")]
 
-use vivavoce_proxy::config::{Compression, Config, KeySource};
+use vivavoce_proxy::config::{Behaviour, Compression, Config, Format, KeySource};
 
 #[test]
 fn the_documented_defaults_are_the_defaults() {
@@ -15,10 +15,10 @@ fn every_setting_is_documented() {
     let mut table = String::new();
     let mut documented_keys = Vec::new();
     for line in documented().lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            table = format!("{name}.");
-        }
         let setting = line.strip_prefix("# ").unwrap_or(line);
+        if setting.starts_with('[') && setting.ends_with(']') {
+            table = format!("{}.", setting.trim_matches(['[', ']']));
+        }
         if let Some((key, _)) = setting.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
             documented_keys.push(format!("{table}{key}"));
         }
@@ -96,7 +96,7 @@ fn each_mistake_is_named_with_its_line() {
         (
             "lisen = 1",
             1,
-            "unknown key `lisen`; known here: listen, trusted_hops, page, upstream, admin, gemini, limits, prices, admission, cluster",
+            "unknown key `lisen`; known here: listen, trusted_hops, page, upstream, admin, gemini, limits, prices, admission, cluster, tools, page_functions",
         ),
         ("gemini = 3", 1, "`gemini` is a table, `[gemini]`; found 3"),
         ("[gemini]\nvoice = \"\"", 2, "`gemini.voice` is a text in quotes, not empty; found \"\""),
@@ -144,6 +144,68 @@ fn each_mistake_is_named_with_its_line() {
         ("[gemini]\n\n[gemini.tools]\nx = 1", 3, "unknown key `gemini.tools`"),
     ] {
         let problems = Config::parse(toml).unwrap_err();
+        assert_eq!(problems[0].line, line, "{toml}: {problems:?}");
+        assert!(problems[0].message.contains(words), "{toml}: {problems:?}");
+    }
+}
+
+#[test]
+fn tools_are_declared_one_a_table() {
+    let tools = Config::parse(
+        r#"
+        page_functions.allow = ["show_map"]
+        [[tools]]
+        name = "send_email"
+        description = "Sends."
+        url = "https://n8n.example/webhook/email-agent"
+        secret_env = "EMAIL_TOOL_SECRET"
+        [tools.parameters]
+        type = "object"
+        properties = { token = { type = "string", maxLength = 0x10 }, share = { type = "number", maximum = 0.5 } }
+        [[tools]]
+        name = "look_up"
+        description = "Looks up."
+        url = "http://127.0.0.1:5678/webhook/look-up"
+        secret_env = "OTHER"
+        side_effects = false
+        behaviour = "non_blocking"
+        scheduling = "when_idle"
+        format = "flat"
+        allow_private = true
+        "#,
+    )
+    .unwrap()
+    .tools;
+    assert_eq!((tools[0].name.as_str(), tools[0].confirm, tools[0].retries), ("send_email", true, 0));
+    let schema = tools[0].parameters.as_ref().unwrap();
+    assert_eq!(schema["properties"]["token"]["maxLength"], 16);
+    assert_eq!(schema["properties"]["share"]["maximum"], 0.5);
+    assert_eq!((tools[1].confirm, tools[1].retries, tools[1].format), (false, 2, Format::Flat));
+    assert_eq!(tools[1].behaviour, Some(Behaviour::NonBlocking));
+    assert_eq!(tools[1].scheduling.as_deref(), Some("WHEN_IDLE"));
+}
+
+#[test]
+fn each_mistake_of_a_tool_is_named_with_its_line() {
+    let whole =
+        "[[tools]]\nname = \"a\"\ndescription = \"b\"\nurl = \"https://a.example\"\nsecret_env = \"S\"\n";
+    assert!(Config::parse(whole).is_ok());
+    for (toml, line, words) in [
+        ("[[tools]]\n".to_owned(), 1, "`tools.description` is missing"),
+        (whole.replace("\"a\"", "\"9a\""), 2, "`tools.name` is a function's name"),
+        (whole.replace("https://", "http://"), 1, "`allow_private`"),
+        (whole.replace("https://a.example", "a.example/x"), 4, "the webhook's address"),
+        (whole.replace("\"S\"", "\"hunter2\""), 5, "the name of the environment's variable"),
+        (format!("{whole}parameters = {{ type = \"object\", required = 5 }}"), 6, "a JSON Schema"),
+        (format!("{whole}parameters = {{ type = \"text\" }}"), 6, "whose `type` is \"object\""),
+        (format!("{whole}scheduling = \"silent\""), 1, "`behaviour` is \"non_blocking\""),
+        (format!("{whole}secret = \"x\""), 6, "looks like a secret"),
+        (format!("{whole}retries = 9"), 6, "from 0 to 5"),
+        (format!("{whole}{whole}"), 6, "two tools named a"),
+        ("tools = 3".to_owned(), 1, "`[[tools]]`"),
+        ("[page_functions]\nallow = [\"a b\"]".to_owned(), 2, "a list of functions' names"),
+    ] {
+        let problems = Config::parse(&toml).unwrap_err();
         assert_eq!(problems[0].line, line, "{toml}: {problems:?}");
         assert!(problems[0].message.contains(words), "{toml}: {problems:?}");
     }

@@ -38,6 +38,7 @@ use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
 use vivavoce_dsp::jitter::Jitter;
 pub use vivavoce_dsp::player::Thresholds;
+use vivavoce_wire::Json;
 use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, Resume, TurnState, Uplink};
 use vivavoce_wire::trouble::{Code, Trouble};
@@ -136,7 +137,9 @@ impl Client {
             ClientInput::Mute(muted) => self.mute(muted, now),
             ClientInput::Press(pressed) => self.press(pressed, now),
             ClientInput::Interrupt => self.interrupt(now),
-            ClientInput::Text(text) => self.text(text),
+            ClientInput::Text(text) if text.trim().is_empty() => {}
+            ClientInput::Text(text) => self.word(FromClient::Text { text }.encode()),
+            ClientInput::Word(json) => self.word(json),
             ClientInput::Speech(speaks) => self.speech(speaks, now),
             ClientInput::NewPlayer => self.pulse.start(now),
             ClientInput::Player(report) => self.player(report, now),
@@ -187,7 +190,7 @@ impl Client {
             Said::Mark(speaking) => return self.send(&FromClient::Activity { speaking }),
             Said::End => return self.send(&FromClient::AudioEnd),
             Said::Mute(muted) => return self.send(&FromClient::Mute { muted }),
-            Said::Text(text) => return self.send(&FromClient::Text { text }),
+            Said::Word(json) => return self.queue.push(ClientOutput::SendText(json)),
         };
         let frame = AudioFrame {
             kind: Kind::Microphone,
@@ -232,20 +235,18 @@ impl Client {
         self.tell(ClientEvent::Muted { muted });
     }
 
-    fn text(&mut self, text: String) {
-        if text.trim().is_empty() || matches!(self.line.phase, Phase::Leaving { .. }) {
+    fn word(&mut self, json: String) {
+        if matches!(self.line.phase, Phase::Leaving { .. }) {
             return;
         }
-        let message = FromClient::Text { text };
-        if message.encode().len() > self.max_frame_bytes {
+        if json.len() > self.max_frame_bytes {
             return self.complain(Code::TooLarge, TEXT_TOO_LONG);
         }
-        let FromClient::Text { text } = message else { return };
-        let (texts, bytes) = self.outgoing.waiting_texts();
-        if texts >= KEPT_TEXTS || bytes + text.len() > DEFAULT_FRAME_BYTES {
+        let (words, bytes) = self.outgoing.waiting_words();
+        if words >= KEPT_TEXTS || bytes + json.len() > DEFAULT_FRAME_BYTES {
             return self.complain(Code::Limited, TEXT_TOO_SOON);
         }
-        self.say(Said::Text(text));
+        self.say(Said::Word(json));
     }
 
     /// Says something after all sound so far.
@@ -371,6 +372,7 @@ impl Client {
             mode: self.talk.mode(),
             resumable: true,
             continues: self.config.continues && self.call.is_none(),
+            functions: self.config.functions.clone(),
             resume,
         }
     }
@@ -380,9 +382,9 @@ impl Client {
             return;
         }
         // What a newer proxy says beyond this is skipped.
-        let Ok((message, sequence)) = FromProxy::decode_numbered(text) else { return };
+        let Ok((message, sequence)) = FromProxy::decode_but_tools(text) else { return };
         if matches!(self.line.phase, Phase::Leaving { .. }) {
-            if matches!(message, FromProxy::Bye { .. }) {
+            if matches!(message, Some(FromProxy::Bye { .. })) {
                 self.close_socket(1000, "");
                 self.finish(String::new());
             }
@@ -391,6 +393,7 @@ impl Client {
         if sequence.is_some_and(|sequence| !self.incoming.take(sequence)) {
             return;
         }
+        let Some(message) = message else { return self.tell(ClientEvent::Tool(Json::raw(text))) };
         match message {
             FromProxy::Ready(ready) => self.ready(ready, now),
             FromProxy::UserTranscript { text, done } => {
@@ -408,9 +411,8 @@ impl Client {
                 }
                 self.captions.activity(speaking, &mut self.queue);
             }
-            FromProxy::Tool { id, name, state, arguments: _ } => {
-                self.tell(ClientEvent::Tool { id, name, state });
-            }
+            // It came as none of these.
+            FromProxy::Tool { .. } => {}
             FromProxy::Error { error } => self.proxy_complains(error),
             FromProxy::Received { next } => self.outgoing.received(next),
             FromProxy::Committed { next } => self.outgoing.committed(next),

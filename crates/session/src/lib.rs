@@ -22,4 +22,6 @@ pub use backoff::Backoff;
 pub use client::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, PlayerReport};
 pub use door::{Door, DoorInput, DoorOutput};
 pub use moment::Moment;
-pub use relay::{Earlier, Relay, RelayConfig, RelayInput, RelayOutput};
+pub use relay::{
+    Earlier, Job, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd, ToolOutcome, Tools, is_name,
+};

@@ -4,7 +4,8 @@
 //! there), `bounds` (how long the call may last), `told` (what they were told and may not have) and `credit` (how much they are
 //! sent ahead of what they have heard); towards the service `upstream` (its connections), `early` (what was said while
 //! none listened, and while that is caught up with), `stream` (the person's sound as it hears it), `uplog` (what it was
-//! sent and may forget), `recap` (what was said, in words), `watch` (whether it answers), `ledger` (function calls),
+//! sent and may forget), `recap` (what was said, in words), `watch` (whether it answers), `ledger` (function calls, of the
+//! functions that are in `tools`),
 //! `echo` (what was typed is not heard) and `verdict` (what the end of its socket means); between both, `turns` (the
 //! model's, as they are counted). In `rotation` one connection to the service follows the other.
 
@@ -20,6 +21,7 @@ mod seat;
 mod service;
 mod stream;
 mod told;
+mod tools;
 mod turns;
 mod uplog;
 mod upstream;
@@ -35,7 +37,7 @@ use core::time::Duration;
 use credit::Credit;
 use early::{Early, Kept};
 use echo::Echo;
-use ledger::{Call, Ledger};
+use ledger::{Ledger, Wish};
 use recap::{Recap, Side};
 use seat::{Due, Seat};
 use std::collections::VecDeque;
@@ -44,14 +46,16 @@ use told::{Line, Told};
 use turns::{Turns, Word};
 use uplog::Uplog;
 use upstream::Upstream;
-use vivavoce_gemini::{ServerContent, ServerMessage, Transcription};
+use vivavoce_gemini::{ServerContent, ServerMessage, ToolResponse, Transcription};
 use vivavoce_wire::MODEL_RATE_HZ;
 use vivavoce_wire::audio::{AudioFrame, Kind};
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready, ToolState};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Ready};
 use vivavoce_wire::trouble::{Code, Trouble};
 use watch::Watch;
 
 pub use exchange::{Earlier, RelayConfig, RelayInput, RelayOutput};
+pub use ledger::{Job, ToolEnd, ToolOutcome};
+pub use tools::{Tool, Tools, is_name};
 
 /// The proxy's half of a call.
 #[derive(Debug)]
@@ -104,13 +108,13 @@ impl Relay {
     /// A relay for one call.
     pub fn new(mut config: RelayConfig) -> Self {
         let earlier = config.earlier.take().unwrap_or_default();
+        let keys = format!("{}-{:016x}", config.call, config.seed);
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
             seat: Seat::new(config.grace),
             bounds: Bounds::new(config.longest, config.idle),
             upstream: Upstream::new(config.setup_deadline, config.seed, earlier.handle),
             watch: Watch::new(config.answer_deadline),
-            config,
             queue: VecDeque::new(),
             phase: Phase::Fresh,
             taken: Arrived::from(earlier.next),
@@ -120,7 +124,7 @@ impl Relay {
             stream: Stream::default(),
             uplog: Uplog::default(),
             recap: Recap::default(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(core::mem::take(&mut config.tools), keys),
             echo: Echo::default(),
             greeting: false,
             muted: false,
@@ -129,6 +133,7 @@ impl Relay {
             sound_at: Moment::ORIGIN,
             moves: false,
             resumes: false,
+            config,
         }
     }
 
@@ -146,11 +151,17 @@ impl Relay {
             RelayInput::Service(message) => self.service(&message, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
             RelayInput::CheckpointKept { next } => self.say_committed(next),
+            RelayInput::ToolChecked { key, problem } => self.ledger.checked(&key, problem, now),
+            RelayInput::ToolDone { key, outcome } => self.ledger.done(&key, outcome, now),
             RelayInput::Move { within } => self.move_away(within, now),
             RelayInput::Shutdown => self.shut_down(),
             RelayInput::Timeout => {}
         }
         self.tick(now);
+        if self.phase == Phase::Over {
+            self.ledger.hang_up();
+            self.carry_out();
+        }
     }
 
     /// The next thing to do; `Timeout` comes last, so drain until then.
@@ -226,6 +237,7 @@ impl Relay {
             self.close_phone(error.code.close_code(), &error.message.clone(), Some(error));
         }
         self.resumes = hello.resume.is_some();
+        self.ledger.enters(hello);
         self.queue.push_back(RelayOutput::Seat);
         self.told.keep(self.seat.is_kept());
         if self.stream.tune(hello.audio.rate_hz, self.config.silence_duration) {
@@ -303,8 +315,14 @@ impl Relay {
             FromClient::Received { next } => self.phone_received(next),
             FromClient::Heard { epoch, samples } => self.credit.heard(epoch, samples),
             FromClient::Silenced { epoch } => self.phone_silences(epoch),
-            // No function runs in the page: no such call is open.
-            FromClient::ToolResult { id: _, result: _ } => self.taken.count(),
+            FromClient::ToolResult { id, result, will_continue } => {
+                self.taken.count();
+                self.ledger.page_done(&id, &result, will_continue, now);
+            }
+            FromClient::ToolConfirm { id, confirmation, approved } => {
+                self.taken.count();
+                self.ledger.confirm(&id, &confirmation, approved, now);
+            }
             FromClient::Ping { id } => self.say(FromProxy::Pong { id }),
             FromClient::Pong { id: _ } => {}
             FromClient::Bye => self.phone_leaves(),
@@ -490,7 +508,7 @@ impl Relay {
         if let Some(content) = &message.server_content {
             self.content(content, now);
         }
-        self.tools(message);
+        self.tools(message, now);
     }
 
     fn say_ready(&mut self, next: Option<u32>) {
@@ -600,32 +618,36 @@ impl Relay {
         }
     }
 
-    /// Brings every call of a message to an end: taken back if the service says so, refused for want of a tool else.
-    fn tools(&mut self, message: &ServerMessage) {
+    /// Notes the calls of a message, and takes back what it takes back, before anything is begun.
+    fn tools(&mut self, message: &ServerMessage, now: Moment) {
         for call in message.tool_call.iter().flat_map(|calls| &calls.function_calls) {
-            let call = Call { id: call.id.clone(), name: call.name.clone() };
-            if self.ledger.open(call.clone()) {
-                self.show_tool(call, ToolState::Called);
-            }
+            self.ledger.call(call);
         }
         for id in message.tool_call_cancellation.iter().flat_map(|cancelled| &cancelled.ids) {
-            if let Some(call) = self.ledger.cancel(id) {
-                self.show_tool(call, ToolState::Cancelled);
-            }
+            self.ledger.cancel(id);
         }
-        let refused = self.ledger.take_open();
-        if !refused.is_empty() {
-            self.queue.push_back(service::refusals(&refused).into());
-            self.watch.called();
-        }
-        for call in refused {
-            self.show_tool(call, ToolState::Failed);
-        }
+        self.ledger.settle(now);
+        self.carry_out();
     }
 
-    fn show_tool(&mut self, call: Call, state: ToolState) {
-        let (id, name) = (call.id.unwrap_or_default(), call.name);
-        self.tell(FromProxy::Tool { id, name, state, arguments: None });
+    /// Does what the ledger wants.
+    fn carry_out(&mut self) {
+        let mut function_responses = Vec::new();
+        while let Some(wish) = self.ledger.poll() {
+            match wish {
+                Wish::Check(job) => self.queue.push_back(RelayOutput::CheckTool(Box::new(job))),
+                Wish::Run(job) => self.queue.push_back(RelayOutput::RunTool(Box::new(job))),
+                Wish::Abort { key } => self.queue.push_back(RelayOutput::AbortTool { key }),
+                Wish::Answer(answer) => function_responses.push(answer),
+                Wish::Show(message) => self.tell(message),
+                Wish::Ends { name, how } => self.queue.push_back(RelayOutput::ToolEnds { name, how }),
+            }
+        }
+        if !function_responses.is_empty() {
+            self.queue
+                .push_back(RelayOutput::ToService(Box::new(ToolResponse { function_responses }.into())));
+            self.watch.called();
+        }
     }
 
     // ---- Ends.
@@ -697,6 +719,8 @@ impl Relay {
 
     fn tick(&mut self, now: Moment) {
         if matches!(self.phase, Phase::Beginning | Phase::Talking) {
+            self.ledger.tick(now);
+            self.carry_out();
             self.look_at_the_service(now);
         }
         if self.phase != Phase::Talking {
@@ -757,6 +781,7 @@ impl Relay {
                 let service =
                     [self.upstream.due_at(self.turns.is_speaking()), self.early.due_at(), self.mute_at()];
                 let due = [self.seat.due_at(), credit, self.stands_still_at(), report, self.bounds.due_at()];
+                let due = due.into_iter().chain([self.ledger.due_at()]);
                 service.into_iter().chain(due).flatten().min()
             }
         }

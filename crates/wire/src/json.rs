@@ -18,8 +18,8 @@ impl Json {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 
-    /// Text that a [`Reader`] has passed over, and that is a value therefore.
-    pub(crate) fn raw(text: &str) -> Self {
+    /// Text that is a value, as the caller knows; no reader understands messages with text that is none.
+    pub fn raw(text: &str) -> Self {
         Self(text.into())
     }
 }

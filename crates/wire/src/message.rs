@@ -55,6 +55,18 @@ pub enum FromClient {
         id: String,
         /// What came of it: any JSON object.
         result: Json,
+        /// Whether more of it follows; one that says no is the last.
+        #[serde(default, skip_serializing_if = "is_no")]
+        will_continue: bool,
+    },
+    /// The person allows or forbids a function that waits for that.
+    ToolConfirm {
+        /// The call's id.
+        id: String,
+        /// As `tool` gave it together with the arguments that the person was shown.
+        confirmation: String,
+        /// Allowed?
+        approved: bool,
     },
     /// Are you there? Answered by `pong` with the same number.
     Ping {
@@ -96,6 +108,10 @@ pub struct Hello {
     /// The call that is taken up again; a new one begins without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Functions that the page runs for the model: a list of objects with `name`, `description` and `parameters`, a JSON
+    /// Schema. Those that the proxy does not allow are passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Json>,
 }
 
 /// A call that is taken up again.
@@ -194,9 +210,15 @@ pub enum FromProxy {
         name: String,
         /// What became of it.
         state: ToolState,
-        /// Its arguments, for functions that the page runs.
+        /// Its arguments, for functions that the page runs, and for those that wait for the person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         arguments: Option<Json>,
+        /// What `tool_confirm` is to name, if it waits for the person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confirmation: Option<String>,
+        /// What people are to read while it runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        says: Option<String>,
     },
     /// Something went wrong; where it ends the call, the socket closes next.
     Error {
@@ -293,6 +315,10 @@ pub enum TurnState {
 pub enum ToolState {
     /// The model asked for it.
     Called,
+    /// It waits for the person to allow it.
+    Confirm,
+    /// It was begun.
+    Running,
     /// It was answered.
     Done,
     /// It failed; the model was told.
@@ -361,6 +387,17 @@ impl FromProxy {
     /// What was expected, and where.
     pub fn decode_numbered(text: &str) -> Result<(Self, Option<u32>), MessageError> {
         reading::numbered(text)
+    }
+}
+
+impl FromProxy {
+    /// Reads one text frame, and its number if it bears one. Of `tool` it reads only the latter, for those who pass that on
+    /// to a page as it is.
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub fn decode_but_tools(text: &str) -> Result<(Option<Self>, Option<u32>), MessageError> {
+        reading::numbered_but_tools(text)
     }
 }
 

@@ -15,7 +15,22 @@ pub(crate) fn from_proxy(text: &str) -> Result<FromProxy, MessageError> {
 
 /// Reads an object by its `type`, and the number that it bears.
 pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageError> {
+    read(text, tool, |message| message)
+}
+
+/// Reads an object by its `type`, but for one of functions, which is none.
+pub(crate) fn numbered_but_tools(text: &str) -> Result<(Option<FromProxy>, Option<u32>), MessageError> {
+    read(text, |_| Ok(None), Some)
+}
+
+/// Reads an object as `whole` has it, or as `tool` does if it is of functions.
+fn read<M>(
+    text: &str,
+    tool: impl FnOnce(&Fields<'_>) -> Result<M, MessageError>,
+    whole: impl FnOnce(FromProxy) -> M,
+) -> Result<(M, Option<u32>), MessageError> {
     let fields = Fields::of("the message", text)?;
+    let sequence = fields.u32_or_none("sequence")?;
     let message = match fields.text("type")?.as_str() {
         "ready" => FromProxy::Ready(ready(&fields)?),
         "user_transcript" => {
@@ -26,7 +41,7 @@ pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageEr
         }
         "turn" => turn(&fields)?,
         "activity" => FromProxy::Activity { speaking: fields.flag("speaking")? },
-        "tool" => tool(&fields)?,
+        "tool" => return Ok((tool(&fields)?, sequence)),
         "error" => FromProxy::Error { error: trouble(fields.raw("error"))? },
         "received" => FromProxy::Received { next: fields.u32("next")? },
         "committed" => FromProxy::Committed { next: fields.u32("next")? },
@@ -35,7 +50,7 @@ pub(crate) fn numbered(text: &str) -> Result<(FromProxy, Option<u32>), MessageEr
         "bye" => FromProxy::Bye { reason: fields.text("reason")? },
         found => return Err(odd("type", "one that a proxy says", found)),
     };
-    Ok((message, fields.u32_or_none("sequence")?))
+    Ok((whole(message), sequence))
 }
 
 /// Reads an object by its `type`.
@@ -50,7 +65,16 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
         "received" => FromClient::Received { next: fields.u32("next")? },
         "silenced" => FromClient::Silenced { epoch: fields.u32("epoch")? },
-        "tool_result" => FromClient::ToolResult { id: fields.text("id")?, result: fields.object("result")? },
+        "tool_result" => FromClient::ToolResult {
+            id: fields.text("id")?,
+            result: fields.object("result")?,
+            will_continue: fields.flag_or_no("will_continue")?,
+        },
+        "tool_confirm" => FromClient::ToolConfirm {
+            id: fields.text("id")?,
+            confirmation: fields.text("confirmation")?,
+            approved: fields.flag("approved")?,
+        },
         "ping" => FromClient::Ping { id: fields.u64("id")? },
         "pong" => FromClient::Pong { id: fields.u64("id")? },
         "bye" => FromClient::Bye,
@@ -77,6 +101,7 @@ fn hello(fields: &Fields<'_>) -> Result<Hello, MessageError> {
         resumable: fields.flag_or_no("resumable")?,
         continues: fields.flag_or_no("continue")?,
         resume: fields.present("resume").map(resume).transpose()?,
+        functions: fields.present("functions").map(Json::raw),
     })
 }
 
@@ -114,8 +139,10 @@ fn turn(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
 }
 
 fn tool(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
-    const STATES: [(&str, ToolState); 4] = [
+    const STATES: [(&str, ToolState); 6] = [
         ("called", ToolState::Called),
+        ("confirm", ToolState::Confirm),
+        ("running", ToolState::Running),
         ("done", ToolState::Done),
         ("failed", ToolState::Failed),
         ("cancelled", ToolState::Cancelled),
@@ -125,6 +152,8 @@ fn tool(fields: &Fields<'_>) -> Result<FromProxy, MessageError> {
         name: fields.text("name")?,
         state: fields.one_of("state", &STATES)?,
         arguments: fields.present("arguments").map(Json::raw),
+        confirmation: fields.text_or_none("confirmation")?,
+        says: fields.text_or_none("says")?,
     })
 }
 
@@ -213,5 +242,4 @@ fn odd(name: &str, expected: &str, found: &str) -> MessageError {
 const MODES: &str = "open, push_to_talk or half_duplex";
 
 /// All that a client may say.
-const CLIENT_TYPES: &str =
-    "hello, text, mute, activity, audio_end, heard, received, silenced, tool_result, ping, pong or bye";
+const CLIENT_TYPES: &str = "hello, text, mute, activity, audio_end, heard, received, silenced, tool_result, tool_confirm, ping, pong or bye";

@@ -19,9 +19,17 @@ pub(crate) fn from_client(message: &FromClient) -> String {
         FromClient::Silenced { epoch } => {
             with("silenced", |object| object.number("epoch", u64::from(*epoch)))
         }
-        FromClient::ToolResult { id, result } => with("tool_result", |object| {
+        FromClient::ToolResult { id, result, will_continue } => with("tool_result", |object| {
             object.text("id", id);
             object.raw("result", result.text());
+            if *will_continue {
+                object.flag("will_continue", true);
+            }
+        }),
+        FromClient::ToolConfirm { id, confirmation, approved } => with("tool_confirm", |object| {
+            object.text("id", id);
+            object.text("confirmation", confirmation);
+            object.flag("approved", *approved);
         }),
         FromClient::Ping { id } => with("ping", |object| object.number("id", *id)),
         FromClient::Pong { id } => with("pong", |object| object.number("id", *id)),
@@ -58,6 +66,9 @@ fn hello(hello: &Hello) -> String {
         call.text("secret", &resume.secret);
         call.number("next", u64::from(resume.next));
         object.raw("resume", &call.end());
+    }
+    if let Some(functions) = &hello.functions {
+        object.raw("functions", functions.text());
     }
     object.end()
 }

@@ -28,8 +28,9 @@ fn hellos() -> impl Strategy<Value = Hello> {
     let modes = prop::sample::select(&[Mode::Open, Mode::PushToTalk, Mode::HalfDuplex]);
     let resume = (".*", ".*", any::<u32>()).prop_map(|(call, secret, next)| Resume { call, secret, next });
     let texts = (prop::option::of(".*"), prop::option::of(".*"));
-    (any::<u32>(), texts, modes, any::<[bool; 3]>(), prop::option::of(resume)).prop_map(
-        |(rate_hz, (ticket, client), mode, [greeting, resumable, continues], resume)| Hello {
+    let functions = prop::option::of(values().prop_filter("null reads as none", |value| !value.is_null()));
+    (any::<u32>(), texts, modes, any::<[bool; 3]>(), prop::option::of(resume), functions).prop_map(
+        |(rate_hz, (ticket, client), mode, [greeting, resumable, continues], resume, functions)| Hello {
             audio: Uplink { rate_hz, codec: CodecName::Pcm },
             ticket,
             client,
@@ -38,6 +39,7 @@ fn hellos() -> impl Strategy<Value = Hello> {
             resumable,
             continues,
             resume,
+            functions: functions.as_ref().map(Json::from),
         },
     )
 }
@@ -52,9 +54,14 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
         any::<u32>().prop_map(|epoch| FromClient::Silenced { epoch }),
         any::<u32>().prop_map(|next| FromClient::Received { next }),
-        (".*", ".*", values()).prop_map(|(id, name, value)| {
+        (".*", ".*", values(), any::<bool>()).prop_map(|(id, name, value, will_continue)| {
             let result = Json::from(&serde_json::json!({ name: value }));
-            FromClient::ToolResult { id, result }
+            FromClient::ToolResult { id, result, will_continue }
+        }),
+        (".*", ".*", any::<bool>()).prop_map(|(id, confirmation, approved)| FromClient::ToolConfirm {
+            id,
+            confirmation,
+            approved,
         }),
         any::<u64>().prop_map(|id| FromClient::Ping { id }),
         any::<u64>().prop_map(|id| FromClient::Pong { id }),
@@ -79,15 +86,13 @@ fn turns() -> impl Strategy<Value = FromProxy> {
 }
 
 fn tools() -> impl Strategy<Value = FromProxy> {
-    let states =
-        prop::sample::select(&[ToolState::Called, ToolState::Done, ToolState::Failed, ToolState::Cancelled]);
+    use ToolState::{Called, Cancelled, Confirm, Done, Failed, Running};
+    let states = prop::sample::select(&[Called, Confirm, Running, Done, Failed, Cancelled]);
     let arguments = values().prop_filter("null reads as none", |value| !value.is_null());
     let arguments = prop::option::of(arguments.prop_map(|value| Json::from(&value)));
-    (".*", ".*", states, arguments).prop_map(|(id, name, state, arguments)| FromProxy::Tool {
-        id,
-        name,
-        state,
-        arguments,
+    let texts = (prop::option::of(".*"), prop::option::of(".*"));
+    (".*", ".*", states, arguments, texts).prop_map(|(id, name, state, arguments, (confirmation, says))| {
+        FromProxy::Tool { id, name, state, arguments, confirmation, says }
     })
 }
 
@@ -121,9 +126,9 @@ fn from_proxy() -> impl Strategy<Value = FromProxy> {
 /// The same with its arguments in one fixed form: JSON may be spaced and escaped in many.
 fn plain(message: FromProxy) -> FromProxy {
     match message {
-        FromProxy::Tool { id, name, state, arguments } => {
+        FromProxy::Tool { id, name, state, arguments, confirmation, says } => {
             let arguments = arguments.map(|arguments| Json::from(&arguments.value()));
-            FromProxy::Tool { id, name, state, arguments }
+            FromProxy::Tool { id, name, state, arguments, confirmation, says }
         }
         message => message,
     }
@@ -132,8 +137,12 @@ fn plain(message: FromProxy) -> FromProxy {
 /// The same of a client's message.
 fn flat(message: FromClient) -> FromClient {
     match message {
-        FromClient::ToolResult { id, result } => {
-            FromClient::ToolResult { id, result: Json::from(&result.value()) }
+        FromClient::ToolResult { id, result, will_continue } => {
+            FromClient::ToolResult { id, result: Json::from(&result.value()), will_continue }
+        }
+        FromClient::Hello(hello) => {
+            let functions = hello.functions.map(|functions| Json::from(&functions.value()));
+            FromClient::Hello(Hello { functions, ..hello })
         }
         message => message,
     }
@@ -249,6 +258,7 @@ fn errors_name_what_was_expected_and_what_was_found() {
         ),
         (json!({"type": "tool_result", "id": "a"}), ["`result`", "object"]),
         (json!({"type": "tool_result", "id": "a", "result": 5}), ["`result`", "object; found `5`"]),
+        (json!({"type": "tool_confirm", "id": "a", "confirmation": "k"}), ["`approved`", "true or false"]),
         (json!({"type": "heard", "epoch": 1.5, "samples": 0}), ["`epoch`", "1.5"]),
         (json!([1, 2]), ["object", "found `[1,2]`"]),
         (json!("bye"), ["object", "found `\"bye\"`"]),
@@ -369,6 +379,7 @@ fn a_mode_is_said_only_where_it_is_not_the_usual_one() {
             mode,
             resumable: false,
             continues: false,
+            functions: None,
             resume: None,
         };
         let said: Value = serde_json::from_str(&FromClient::Hello(hello).encode()).unwrap();

@@ -44,7 +44,8 @@ fn what_a_client_says_is_read() {
         let message = FromClient::decode(example).unwrap_or_else(|error| panic!("{error}: {example}"));
         assert_eq!(FromClient::decode(&message.encode()), Ok(message));
     }
-    let all = "activity audio_end bye heard hello mute ping pong received silenced text tool_result";
+    let all =
+        "activity audio_end bye heard hello mute ping pong received silenced text tool_confirm tool_result";
     assert_eq!(types(examples.into_iter()), all.split(' ').map(String::from).collect());
 }
 

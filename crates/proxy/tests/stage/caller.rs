@@ -221,6 +221,7 @@ fn config(address: SocketAddr, seed: u64) -> ClientConfig {
         uplink_rate_hz: 16_000,
         greeting: false,
         continues: false,
+        functions: None,
         mode: Mode::Open,
         kept_audio: Duration::from_secs(30),
         barge_in: BargeIn::default(),

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use core::time::Duration;
 use serde::Serialize;
 use vivavoce_dsp::player::{Thresholds, Yielding};
-use vivavoce_wire::message::{Mode, ToolState, Upstream};
+use vivavoce_wire::Json;
+use vivavoce_wire::message::{Mode, Upstream};
 
 /// What a client must know before it starts.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ClientConfig {
     pub greeting: bool,
     /// Whether a new call goes on with the person's last conversation.
     pub continues: bool,
+    /// Functions that the page runs for the model: see [`Hello::functions`](vivavoce_wire::message::Hello::functions).
+    pub functions: Option<Json>,
     /// How the two sides share the line.
     pub mode: Mode,
     /// How much microphone audio is kept while there is nobody to send it to, and for one who has to be sent it again;
@@ -97,6 +100,8 @@ pub enum ClientInput {
     Interrupt,
     /// The person typed.
     Text(String),
+    /// The page says `tool_result` or `tool_confirm`, which it wrote by itself.
+    Word(String),
     /// The local detector hears the person begin to speak, or stop.
     Speech(bool),
     /// A player took its place, the first or one for another device: it counts its frames from 0.
@@ -214,15 +219,6 @@ pub enum ClientEvent {
         /// Whether it broke off: the user spoke over it, or the line was lost.
         cut: bool,
     },
-    /// A function call came into a state.
-    Tool {
-        /// The call's id.
-        id: String,
-        /// The function's name.
-        name: String,
-        /// The state.
-        state: ToolState,
-    },
     /// The microphone is off or on.
     Muted {
         /// Off?
@@ -245,6 +241,9 @@ pub enum ClientEvent {
         /// Why, for people; empty if they hung up themselves.
         reason: String,
     },
+    /// A function call came into a state: the message `tool` as it came.
+    #[serde(untagged)]
+    Tool(Json),
 }
 
 /// Who speaks.

@@ -36,7 +36,8 @@ pub(super) struct Outgoing {
     loss: Loss,
 }
 
-/// One thing that is said of the person: their sound, in push-to-talk where they begin and stop, and what they type.
+/// One thing that is said of the person: their sound, in push-to-talk where they begin and stop, and in a message what
+/// they type, and what the page says of functions.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Said {
     Sound(Piece),
@@ -44,7 +45,7 @@ pub(super) enum Said {
     /// No more sound for the time being.
     End,
     Mute(bool),
-    Text(String),
+    Word(String),
 }
 
 /// Samples that nobody will hear.
@@ -182,10 +183,10 @@ impl Outgoing {
         self.is_clogged.then(|| self.looked_at + BELIEVED)
     }
 
-    /// Texts that were not sent yet, and their bytes.
-    pub(super) fn waiting_texts(&self) -> (usize, usize) {
+    /// Messages that were not sent yet, and their bytes.
+    pub(super) fn waiting_words(&self) -> (usize, usize) {
         let texts = self.log.iter().skip(self.sent).filter_map(|said| match said {
-            Said::Text(text) => Some(text.len()),
+            Said::Word(json) => Some(json.len()),
             _ => None,
         });
         texts.fold((0, 0), |(count, bytes), more| (count + 1, bytes + more))
@@ -386,7 +387,7 @@ mod tests {
         desk.outgoing.begin();
         desk.outgoing.clog(1 << 20, desk.now);
         desk.says(10);
-        desk.outgoing.push(Said::Text("And this.".into()));
+        desk.outgoing.push(Said::Word("And this.".into()));
         assert!(desk.sends(999).is_empty());
         assert_eq!(desk.outgoing.due_at(), Some(desk.now + Duration::from_millis(1)));
         assert_eq!(desk.sends(100), numbers(0..11));

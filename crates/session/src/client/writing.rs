@@ -2,7 +2,7 @@
 
 use super::{Beat, ClientEvent, ClientState, Who};
 use vivavoce_wire::Writer;
-use vivavoce_wire::message::{ToolState, Upstream};
+use vivavoce_wire::message::Upstream;
 
 impl ClientEvent {
     /// The event as a JSON object.
@@ -25,11 +25,7 @@ impl ClientEvent {
                 object.number("epoch", u64::from(*epoch));
                 object.flag("cut", *cut);
             }
-            Self::Tool { id, name, state } => {
-                object.text("id", id);
-                object.text("name", name);
-                object.text("state", tool_name(*state));
-            }
+            Self::Tool(words) => return words.text().into(),
             Self::Muted { muted } => object.flag("muted", *muted),
             Self::Pulse { beat } => object.text("beat", beat.name()),
             Self::Error { code, message } => {
@@ -47,7 +43,7 @@ impl ClientEvent {
             Self::Ready { .. } => "ready",
             Self::Caption { .. } => "caption",
             Self::CaptionEnd { .. } => "caption_end",
-            Self::Tool { .. } => "tool",
+            Self::Tool(_) => "tool",
             Self::Muted { .. } => "muted",
             Self::Pulse { .. } => "pulse",
             Self::Error { .. } => "error",
@@ -94,18 +90,10 @@ const fn upstream_name(upstream: Upstream) -> &'static str {
     }
 }
 
-const fn tool_name(state: ToolState) -> &'static str {
-    match state {
-        ToolState::Called => "called",
-        ToolState::Done => "done",
-        ToolState::Failed => "failed",
-        ToolState::Cancelled => "cancelled",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vivavoce_wire::Json;
 
     #[test]
     fn writes_every_event_as_the_object_that_the_derived_writer_makes() {
@@ -117,7 +105,6 @@ mod tests {
             ClientState::Speaking,
             ClientState::Reconnecting,
         ];
-        let tools = [ToolState::Called, ToolState::Done, ToolState::Failed, ToolState::Cancelled];
         let mut events = vec![
             ClientEvent::Muted { muted: true },
             ClientEvent::Muted { muted: false },
@@ -126,7 +113,7 @@ mod tests {
             ClientEvent::Ended { reason: String::new() },
         ];
         events.extend(states.map(|state| ClientEvent::State { state }));
-        events.extend(tools.map(|state| ClientEvent::Tool { id: words(), name: words(), state }));
+        events.push(ClientEvent::Tool(Json::raw(r#"{"type":"tool","id":"a","state":"called"}"#)));
         events.extend([Beat::Steady, Beat::Still, Beat::Astray].map(|beat| ClientEvent::Pulse { beat }));
         for upstream in [Upstream::Gemini, Upstream::Simulator] {
             events.push(ClientEvent::Ready { call: words(), upstream, model: words() });

@@ -1,5 +1,7 @@
 //! What a relay takes in, and what it wants done.
 
+use super::ledger::{Job, ToolEnd, ToolOutcome};
+use super::tools::Tools;
 use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
@@ -44,6 +46,8 @@ pub struct RelayConfig {
     pub idle: Duration,
     /// How long a turn of the person's may stand still before it is closed: their phone is away, or its sound.
     pub hold: Duration,
+    /// The functions that the model may call.
+    pub tools: Tools,
     /// Where the conversation stands that goes on; none if it begins.
     pub earlier: Option<Earlier>,
 }
@@ -97,6 +101,20 @@ pub enum RelayInput {
         /// The number that it named.
         next: u32,
     },
+    /// [`RelayOutput::CheckTool`] was done.
+    ToolChecked {
+        /// The job's.
+        key: String,
+        /// What is wrong with the arguments, as the end of a sentence; none if they fit.
+        problem: Option<String>,
+    },
+    /// [`RelayOutput::RunTool`] was done; comes once, or never after [`RelayOutput::AbortTool`].
+    ToolDone {
+        /// The job's.
+        key: String,
+        /// What came of it.
+        outcome: ToolOutcome,
+    },
     /// Let another process go on with the call: at the first quiet moment, or else within this time. One that can't go on
     /// elsewhere ends at once.
     Move {
@@ -140,6 +158,23 @@ pub enum RelayOutput {
     Reconnects(&'static str),
     /// Close the service's socket, drop it, and report nothing more of it.
     CloseService,
+    /// Look whether the arguments of a function are as its schema wants them; answer by [`RelayInput::ToolChecked`] before
+    /// anything else.
+    CheckTool(Box<Job>),
+    /// Run a function; answer by [`RelayInput::ToolDone`].
+    RunTool(Box<Job>),
+    /// Nobody wants to know any more what comes of the job with this key: stop it, if it can be stopped.
+    AbortTool {
+        /// The job's.
+        key: String,
+    },
+    /// For the log and the metrics: a function call came to its end.
+    ToolEnds {
+        /// The function, as the model named it: any text.
+        name: String,
+        /// How.
+        how: ToolEnd,
+    },
     /// Send the phone a text frame.
     ToPhone {
         /// The message.

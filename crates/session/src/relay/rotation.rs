@@ -14,7 +14,7 @@ use super::{Phase, Relay, RelayOutput};
 use crate::Moment;
 use core::time::Duration;
 use vivavoce_gemini::{ServerContent, Setup};
-use vivavoce_wire::message::{FromProxy, ToolState};
+use vivavoce_wire::message::FromProxy;
 use vivavoce_wire::trouble::Code;
 
 impl Relay {
@@ -41,6 +41,7 @@ impl Relay {
             setup.session_resumption.get_or_insert_default().handle = Some(handle.into());
         }
         self.recap.add_to(&mut setup);
+        self.ledger.declare(&mut setup);
         setup
     }
 
@@ -213,7 +214,7 @@ impl Relay {
 
     /// Whether the service has yet to hear all of what it is to answer.
     fn is_being_told(&self) -> bool {
-        !self.passes() || self.phone_hears_speech
+        !self.passes() || self.phone_hears_speech || !self.ledger.is_empty()
     }
 
     /// Whether nobody would hear that another connection takes over, and nothing would have to be said again.
@@ -328,9 +329,8 @@ impl Relay {
             self.watch.speech(false);
             self.tell(FromProxy::Activity { speaking: false });
         }
-        for call in self.ledger.take_open() {
-            self.show_tool(call, ToolState::Cancelled);
-        }
+        self.ledger.orphan();
+        self.carry_out();
     }
 
     fn gives_up(&mut self, end: End) {

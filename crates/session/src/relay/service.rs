@@ -1,11 +1,9 @@
 //! The service's words: those that a relay says, and how it reads those that it hears.
 
-use super::ledger::Call;
 use bytes::Bytes;
-use serde_json::Value;
 use vivavoce_gemini::{
-    ActivityType, AutomaticActivityDetection, ClientMessage, Content, FunctionResponse, Object,
-    RealtimeInput, ServerContent, ServerMessage, Setup, ToolResponse, VadSignalType,
+    ActivityType, AutomaticActivityDetection, ClientMessage, Content, RealtimeInput, ServerContent,
+    ServerMessage, Setup, VadSignalType,
 };
 
 /// Something typed, live.
@@ -28,25 +26,6 @@ pub(super) fn leave_turns_to_the_client(setup: &mut Setup) {
     let listening = setup.realtime_input_config.get_or_insert_default();
     listening.automatic_activity_detection =
         Some(AutomaticActivityDetection { disabled: true, ..AutomaticActivityDetection::default() });
-}
-
-/// The answers to calls of functions that there are not.
-pub(super) fn refusals(calls: &[Call]) -> ClientMessage {
-    let function_responses = calls.iter().map(refusal).collect();
-    ToolResponse { function_responses }.into()
-}
-
-fn refusal(call: &Call) -> FunctionResponse {
-    let error = format!(
-        "No tool named {} is configured here. Do not call it again: answer without it, or say that you cannot.",
-        call.name
-    );
-    FunctionResponse {
-        id: call.id.clone(),
-        name: call.name.clone(),
-        response: Some(Object::from_iter([("error".into(), Value::from(error))])),
-        ..FunctionResponse::default()
-    }
 }
 
 /// The sound in a message, piece by piece.

@@ -72,6 +72,10 @@ impl Desk {
                 | RelayOutput::ToService(_)
                 | RelayOutput::Uplink { .. }
                 | RelayOutput::CloseService
+                | RelayOutput::CheckTool(_)
+                | RelayOutput::RunTool(_)
+                | RelayOutput::AbortTool { .. }
+                | RelayOutput::ToolEnds { .. }
                 | RelayOutput::Reconnects(_) => {}
             }
         }

@@ -112,6 +112,7 @@ impl Listener {
             uplink_rate_hz: 16_000,
             greeting: false,
             continues: false,
+            functions: None,
             kept_audio: Duration::from_secs(1),
             mode: Default::default(),
             barge_in: vivavoce_session::client::BargeIn::default(),

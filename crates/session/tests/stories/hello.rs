@@ -120,6 +120,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
         uplink_rate_hz: 16_000,
         greeting: false,
         continues: false,
+        functions: None,
         mode: vivavoce_wire::message::Mode::Open,
         kept_audio: Duration::from_secs(1),
         barge_in: vivavoce_session::client::BargeIn::default(),

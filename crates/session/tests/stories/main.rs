@@ -35,3 +35,4 @@ mod slow_link;
 mod talk;
 mod text;
 mod tools;
+mod tools_at_random;

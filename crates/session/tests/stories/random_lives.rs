@@ -96,7 +96,7 @@ fn from_proxy() -> impl Strategy<Value = FromProxy> {
         2 => (epochs(), "[a-z ]{0,5}").prop_map(|(epoch, text)| FromProxy::ModelTranscript { epoch, text }),
         1 => any::<bool>().prop_map(|speaking| FromProxy::Activity { speaking }),
         1 => "[a-z]".prop_map(|id| FromProxy::Tool {
-            id, name: "f".into(), state: ToolState::Called, arguments: None
+            id, name: "f".into(), state: ToolState::Called, arguments: None, confirmation: None, says: None
         }),
         1 => troubles().prop_map(|error| FromProxy::Error { error }),
         1 => any::<u64>().prop_map(|id| FromProxy::Ping { id }),
@@ -152,6 +152,7 @@ fn client(mode: Mode) -> Client {
         uplink_rate_hz: 16_000,
         greeting: true,
         continues: true,
+        functions: None,
         mode,
         kept_audio: Duration::from_millis(200),
         barge_in: vivavoce_session::client::BargeIn::default(),
@@ -278,6 +279,7 @@ fn from_client() -> impl Strategy<Value = FromClient> {
             mode: Mode::Open,
             resumable: false,
             continues: false,
+            functions: None,
             resume: None,
         })
     };
@@ -387,6 +389,10 @@ impl RelayWatch {
             RelayOutput::SecretKept
             | RelayOutput::Checkpoint { .. }
             | RelayOutput::Reconnects(_)
+            | RelayOutput::CheckTool(_)
+            | RelayOutput::RunTool(_)
+            | RelayOutput::AbortTool { .. }
+            | RelayOutput::ToolEnds { .. }
             | RelayOutput::DropAudio { .. }
             | RelayOutput::Timeout(_) => {}
         }

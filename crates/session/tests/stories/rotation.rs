@@ -764,7 +764,7 @@ fn readies(pair: &Pair) -> usize {
 
 fn tool_states(pair: &Pair) -> Vec<ToolState> {
     let state = |(_, event): &(_, ClientEvent)| match event {
-        ClientEvent::Tool { state, .. } => Some(*state),
+        ClientEvent::Tool(words) => serde_json::from_value(words.value()["state"].clone()).ok(),
         _ => None,
     };
     pair.events.iter().filter_map(state).collect()

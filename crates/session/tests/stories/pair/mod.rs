@@ -17,8 +17,8 @@ use std::time::Duration;
 use vivavoce_gemini::{ServerMessage, Setup};
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
-    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier,
-    Moment, Relay, RelayConfig, RelayInput, RelayOutput,
+    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier, Job,
+    Moment, Relay, RelayConfig, RelayInput, RelayOutput, ToolEnd, Tools,
 };
 use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
@@ -44,6 +44,13 @@ pub(crate) struct Pair {
     pub(crate) asked: Vec<(Duration, FromClient)>,
     /// What the guard says to every hello.
     pub(crate) verdict: Result<(), Trouble>,
+    /// What the relay wanted run, and what it no longer wants to know of.
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) aborted: Vec<String>,
+    /// How function calls ended.
+    pub(crate) tool_ends: Vec<ToolEnd>,
+    /// What is wrong with arguments of functions.
+    pub(crate) objection: Option<String>,
     /// Why connections to the service followed each other.
     pub(crate) reconnects: Vec<(Duration, &'static str)>,
     /// What every relay begins with.
@@ -111,6 +118,7 @@ impl Pair {
             uplink_rate_hz: 16_000,
             greeting: true,
             continues: false,
+            functions: None,
             mode,
             kept_audio: Duration::from_secs(10),
             barge_in: vivavoce_session::client::BargeIn::default(),
@@ -129,6 +137,10 @@ impl Pair {
             told: Vec::new(),
             asked: Vec::new(),
             verdict: Ok(()),
+            jobs: Vec::new(),
+            aborted: Vec::new(),
+            tool_ends: Vec::new(),
+            objection: None,
             reconnects: Vec::new(),
             relay_config: relay_config(),
             relays: 0,
@@ -571,6 +583,13 @@ impl Pair {
                 }
                 RelayOutput::ToService(message) => self.service_hears(&message.encode()),
                 RelayOutput::Uplink { pcm, rate_hz } => self.service.hears_audio(self.now, &pcm, rate_hz),
+                RelayOutput::CheckTool(job) => {
+                    let input = RelayInput::ToolChecked { key: job.key, problem: self.objection.clone() };
+                    relay.handle(input, moment);
+                }
+                RelayOutput::RunTool(job) => self.jobs.push(*job),
+                RelayOutput::AbortTool { key } => self.aborted.push(key),
+                RelayOutput::ToolEnds { how, .. } => self.tool_ends.push(how),
                 RelayOutput::Reconnects(why) => self.reconnects.push((self.now, why)),
                 RelayOutput::CloseService => self.service.closed(self.now),
                 RelayOutput::ToPhone { message, sequence } => {
@@ -671,6 +690,7 @@ pub(crate) fn relay_config() -> RelayConfig {
         most_kept: Duration::from_secs(360),
         grace: Duration::from_secs(45),
         hold: Duration::from_secs(5),
+        tools: Tools::default(),
         earlier: None,
     }
 }

@@ -1,0 +1,173 @@
+//! The tools that the model may use, and the errands that are run for it.
+//!
+//! - `webhook`: one tool's webhook: how it is asked, how often, for how long;
+//! - `request`: what it is sent, and how that is signed;
+//! - `answer`: what its answers mean;
+//! - `way`: which addresses may be reached, and the connection to one.
+
+mod answer;
+mod request;
+mod way;
+mod webhook;
+
+use crate::admission::User;
+use crate::config::{Behaviour, Config, ToolSettings};
+use crate::environment::Environment;
+use jsonschema::Validator;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::task::{AbortHandle, JoinSet};
+use vivavoce_gemini::{Behavior, FunctionDeclaration, Scheduling};
+use vivavoce_session::{Job, Tool, ToolOutcome, Tools};
+use way::Way;
+use webhook::Webhook;
+
+/// For whom a tool is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    /// The user, as admission verified them; none where a call was taken up after its proxy's death by its secret alone.
+    pub(crate) user: Option<User>,
+    /// The call's name in logs.
+    pub(crate) call: String,
+}
+
+/// All tools of a proxy.
+pub(crate) struct Toolbox {
+    tools: Tools,
+    hooks: BTreeMap<String, Hook>,
+}
+
+struct Hook {
+    /// What arguments are held up to, if there is something.
+    schema: Option<Validator>,
+    webhook: Arc<Webhook>,
+}
+
+impl Toolbox {
+    /// The tools of the settings, of those whose secret is there.
+    pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
+        let way = Arc::new(Way::new(&environment.authorities));
+        let hook = |tool: &ToolSettings| {
+            let secret = environment.tool_secrets.get(&tool.secret_env)?;
+            let schema = tool.parameters.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());
+            let webhook = Arc::new(Webhook::new(tool, secret, Arc::clone(&way)));
+            Some((tool.name.clone(), Hook { schema, webhook }))
+        };
+        Self {
+            hooks: config.tools.iter().filter_map(hook).collect(),
+            tools: Tools {
+                own: config.tools.iter().map(tool).collect(),
+                page_names: config.page_functions.allow.clone(),
+                page_deadline: config.page_functions.timeout,
+            },
+        }
+    }
+
+    /// What a relay is to know of them.
+    pub(crate) fn tools(&self) -> Tools {
+        self.tools.clone()
+    }
+
+    /// What is wrong with a job's arguments, as the end of a sentence; none if they fit.
+    pub(crate) fn objection(&self, job: &Job) -> Option<String> {
+        let arguments = Value::Object(job.arguments.clone());
+        if arguments.to_string().len() > MOST_ARGUMENT_BYTES {
+            return Some(format!("together they are longer than {MOST_ARGUMENT_BYTES} bytes"));
+        }
+        let schema = self.hooks.get(&job.name)?.schema.as_ref()?;
+        let error = schema.iter_errors(&arguments).next()?;
+        let (path, words) = (error.instance_path().to_string(), error.to_string());
+        let words: String = words.chars().take(MOST_QUOTED_CHARS).collect();
+        Some(if path.is_empty() { words } else { format!("{path}: {words}") })
+    }
+}
+
+/// What the model and the relay are told of a tool.
+fn tool(settings: &ToolSettings) -> Tool {
+    let tries = settings.retries + 1;
+    Tool {
+        declaration: FunctionDeclaration {
+            name: settings.name.clone(),
+            description: settings.description.clone(),
+            behavior: settings.behaviour.map(|behaviour| match behaviour {
+                Behaviour::Blocking => Behavior::Blocking,
+                Behaviour::NonBlocking => Behavior::NonBlocking,
+            }),
+            parameters_json_schema: settings.parameters.clone(),
+            ..FunctionDeclaration::default()
+        },
+        confirm: settings.confirm,
+        says: settings.says.clone(),
+        deadline: settings.timeout * tries + webhook::pauses(settings.retries) + webhook::SLACK,
+        scheduling: settings.scheduling.as_deref().map(Scheduling::from),
+    }
+}
+
+/// What is being run for one call; what still runs when the call is over runs to its end, as the person may count on it.
+pub(crate) struct Errands {
+    toolbox: Arc<Toolbox>,
+    visitor: Visitor,
+    running: HashMap<String, AbortHandle>,
+    done: JoinSet<(String, ToolOutcome)>,
+}
+
+impl Errands {
+    pub(crate) fn new(toolbox: Arc<Toolbox>, visitor: Visitor) -> Self {
+        Self { toolbox, visitor, running: HashMap::new(), done: JoinSet::new() }
+    }
+
+    /// What is wrong with a job's arguments; none if they fit.
+    pub(crate) fn objection(&self, job: &Job) -> Option<String> {
+        self.toolbox.objection(job)
+    }
+
+    /// Begins a job.
+    pub(crate) fn run(&mut self, job: Job) {
+        let key = job.key.clone();
+        let webhook = self.toolbox.hooks.get(&job.name).map(|hook| Arc::clone(&hook.webhook));
+        let visitor = self.visitor.clone();
+        let task = self.done.spawn(async move {
+            let outcome = match webhook {
+                Some(webhook) => webhook.run(&job, &visitor).await,
+                None => ToolOutcome::Error(format!("{} is not there any more.", job.name)),
+            };
+            (job.key, outcome)
+        });
+        self.running.insert(key, task);
+    }
+
+    /// Breaks a job off, its request with it.
+    pub(crate) fn abort(&mut self, key: &str) {
+        if let Some(task) = self.running.remove(key) {
+            task.abort();
+        }
+    }
+
+    /// The next job that is done; may be dropped and called again without a loss.
+    pub(crate) async fn next(&mut self) -> (String, ToolOutcome) {
+        loop {
+            match self.done.join_next().await {
+                Some(Ok((key, outcome))) => {
+                    self.running.remove(&key);
+                    return (key, outcome);
+                }
+                // Broken off.
+                Some(Err(_)) => {}
+                None => core::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Drop for Errands {
+    fn drop(&mut self) {
+        self.done.detach_all();
+    }
+}
+
+/// More than anybody dictates.
+const MOST_ARGUMENT_BYTES: usize = 64 * 1024;
+
+/// A schema's complaint quotes what it complains of.
+const MOST_QUOTED_CHARS: usize = 300;

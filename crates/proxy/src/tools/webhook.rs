@@ -1,0 +1,185 @@
+//! The webhook of one tool.
+
+use super::Visitor;
+use super::answer::understand;
+use super::request::{body, header, signature};
+use super::way::Way;
+use crate::admission::User;
+use crate::config::{Format, ToolSettings};
+use axum::http::{Method, Request, StatusCode, Uri, header as names};
+use bytes::Bytes;
+use core::time::Duration;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use ring::hmac;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use vivavoce_gemini::Object;
+use vivavoce_session::{Job, ToolOutcome};
+
+/// Where a tool is run, and how it is asked.
+pub(super) struct Webhook {
+    url: Uri,
+    key: hmac::Key,
+    format: Format,
+    /// For one try.
+    timeout: Duration,
+    retries: u32,
+    allow_private: bool,
+    way: Arc<Way>,
+}
+
+/// Why a try gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// What the webhook did, as the end of a sentence; nothing of where it is.
+    pub(super) words: String,
+    /// Whether another try may fare better.
+    pub(super) passes: bool,
+}
+
+impl Failure {
+    pub(super) fn passing(words: &str) -> Self {
+        Self { words: words.to_owned(), passes: true }
+    }
+
+    pub(super) fn lasting(words: &str) -> Self {
+        Self { words: words.to_owned(), passes: false }
+    }
+}
+
+impl Webhook {
+    pub(super) fn new(tool: &ToolSettings, secret: &str, way: Arc<Way>) -> Self {
+        Self {
+            url: tool.url.clone(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            format: tool.format,
+            timeout: tool.timeout,
+            retries: tool.retries,
+            allow_private: tool.allow_private,
+            way,
+        }
+    }
+
+    /// Does a job. Each try says the same key, by which a webhook may know what it did before.
+    pub(super) async fn run(&self, job: &Job, visitor: &Visitor) -> ToolOutcome {
+        let body = Bytes::from(body(self.format, job, visitor));
+        let mut tried = 0;
+        loop {
+            let outcome = timeout(self.timeout, self.ask(job, visitor, &body)).await;
+            let (words, passes, is_late) = match outcome {
+                Ok(Ok(response)) => return ToolOutcome::Result(response),
+                Ok(Err(failure)) => (failure.words, failure.passes, false),
+                Err(_elapsed) => ("it did not answer in time".to_owned(), true, true),
+            };
+            // Not what it was asked, nor what it said.
+            tracing::warn!(call = visitor.call, tool = job.name, why = words, tried, "a tool failed");
+            if !passes || tried == self.retries {
+                let sentence = sentence(&job.name, &words);
+                return if is_late { ToolOutcome::Timeout(sentence) } else { ToolOutcome::Error(sentence) };
+            }
+            sleep(pause(tried)).await;
+            tried += 1;
+        }
+    }
+
+    /// Asks once.
+    async fn ask(&self, job: &Job, visitor: &Visitor, body: &Bytes) -> Result<Object, Failure> {
+        let stream = self.way.connect(&self.url, self.allow_private).await?;
+        let handshake =
+            http1::Builder::new().max_buf_size(MOST_HEAD_BYTES).handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(|_| died())?;
+        let _connection = Connection(tokio::spawn(async move {
+            // What became of it is told to whoever waits for the answer.
+            let _ = connection.await;
+        }));
+        let request = self.request(job, visitor, body)?;
+        let answer = sender.send_request(request).await.map_err(|_| died())?;
+        let (head, answer) = answer.into_parts();
+        understand(head.status, &read(head.status, answer).await?)
+    }
+
+    fn request(&self, job: &Job, visitor: &Visitor, body: &Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
+        let host = self.url.authority().map_or("", |authority| authority.as_str());
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(names::HOST, host)
+            .header(names::CONTENT_TYPE, "application/json")
+            .header(names::ACCEPT, "application/json")
+            .header(names::USER_AGENT, concat!("vivavoce/", env!("CARGO_PKG_VERSION")))
+            .header(names::CONNECTION, "close")
+            .header("idempotency-key", header(&job.key))
+            .header("x-vivavoce-timestamp", timestamp)
+            .header("x-vivavoce-signature", signature(&self.key, timestamp, body));
+        if self.format == Format::Flat {
+            request = request
+                .header("x-vivavoce-user", header(&visitor.user.as_ref().map(User::name).unwrap_or_default()))
+                .header("x-vivavoce-call", header(&visitor.call))
+                .header("x-vivavoce-tool", header(&job.name));
+        }
+        request.body(Full::new(body.clone())).map_err(|_| Failure::lasting("it can't be asked"))
+    }
+}
+
+/// A connection's task; it ends with the wish for what comes over it.
+struct Connection(JoinHandle<()>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// An answer's body, where it matters.
+async fn read(status: StatusCode, body: hyper::body::Incoming) -> Result<Bytes, Failure> {
+    if !status.is_success() {
+        return Ok(Bytes::new());
+    }
+    let body = Limited::new(body, MOST_ANSWER_BYTES).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Failure::lasting("its answer is too long")
+        } else {
+            died()
+        }
+    })
+}
+
+fn died() -> Failure {
+    Failure::passing("it broke off in the middle of its answer")
+}
+
+/// What the model is told of a failure.
+fn sentence(name: &str, words: &str) -> String {
+    format!(
+        "{name} failed: {words}. It may not have been done. Do not call it again by yourself: say that it did not work."
+    )
+}
+
+/// How long to wait before a try that follows so many others.
+fn pause(tried: u32) -> Duration {
+    FIRST_PAUSE * 2_u32.pow(tried)
+}
+
+/// How long all pauses between so many further tries take together.
+pub(super) fn pauses(retries: u32) -> Duration {
+    (0..retries).map(pause).sum()
+}
+
+/// What the relay waits longer than all tries take.
+pub(super) const SLACK: Duration = Duration::from_secs(1);
+
+/// A service that restarts is back after a few of these.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+
+/// The model has to read it aloud.
+const MOST_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Of an answer's head.
+const MOST_HEAD_BYTES: usize = 64 * 1024;

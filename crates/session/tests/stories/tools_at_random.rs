@@ -1,0 +1,360 @@
+//! Whatever happens: each function call is answered once, or not at all if the service no longer wants that.
+
+use crate::pair::{hello, relay_config};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, ServerMessage};
+use vivavoce_session::{Job, Moment, Relay, RelayInput, RelayOutput, Tool, ToolEnd, ToolOutcome, Tools};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Resume, ToolState};
+
+/// What befalls a conversation.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// The model calls, and the service may take some back in the same breath.
+    Calls {
+        calls: Vec<(u8, u8, u8)>,
+        cancels: Vec<u8>,
+    },
+    Cancels(Vec<u8>),
+    /// A job of the shell's comes to an end, or to a second one.
+    Done {
+        which: u8,
+        how: u8,
+    },
+    /// The page answers for something that it was shown.
+    PageResult {
+        which: u8,
+        will_continue: bool,
+    },
+    Confirms {
+        which: u8,
+        approved: bool,
+        wrong: bool,
+    },
+    ServiceCloses(u16),
+    GoesAway(u8),
+    Handle,
+    SocketFails,
+    PhoneLeaves,
+    PhoneReturns,
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    let ids = || prop::collection::vec(0_u8..4, 0..3);
+    let calls = prop::collection::vec((0_u8..5, 0_u8..FUNCTIONS.len() as u8, 0_u8..2), 1..4);
+    prop_oneof![
+        8 => (calls, ids()).prop_map(|(calls, cancels)| Fate::Calls { calls, cancels }),
+        2 => ids().prop_map(Fate::Cancels),
+        6 => any::<(u8, u8)>().prop_map(|(which, how)| Fate::Done { which, how }),
+        4 => any::<(u8, bool)>().prop_map(|(which, will_continue)| Fate::PageResult { which, will_continue }),
+        4 => any::<(u8, bool, bool)>()
+            .prop_map(|(which, approved, wrong)| Fate::Confirms { which, approved, wrong }),
+        2 => prop::sample::select(&[1006_u16, 1011, 1008, 1012]).prop_map(Fate::ServiceCloses),
+        1 => (0_u8..12).prop_map(Fate::GoesAway),
+        2 => Just(Fate::Handle),
+        1 => Just(Fate::SocketFails),
+        2 => Just(Fate::PhoneLeaves),
+        2 => Just(Fate::PhoneReturns),
+    ]
+}
+
+const FUNCTIONS: [&str; 6] = ["reads", "slow", "sends", "page", "streams", "nobody"];
+
+/// A relay, and what must be so about it.
+struct Life {
+    relay: Relay,
+    now: Moment,
+    wake: Option<Moment>,
+    /// Whether the service's socket is there, and listens.
+    is_open: bool,
+    is_up: bool,
+    fails: bool,
+    /// Calls that the service wants answered: those with an id, and the number of those without.
+    open: BTreeSet<String>,
+    nameless: usize,
+    asked: usize,
+    ends: Vec<ToolEnd>,
+    /// Jobs that the shell was ever given, by key, and those that it was told to stop.
+    jobs: Vec<Job>,
+    runs: BTreeMap<String, usize>,
+    shown: Vec<FromProxy>,
+    has_phone: bool,
+}
+
+impl Life {
+    fn new() -> Self {
+        let tool = |name: &str, confirm, seconds, behavior| Tool {
+            declaration: FunctionDeclaration {
+                name: name.into(),
+                behavior,
+                ..FunctionDeclaration::default()
+            },
+            confirm,
+            says: None,
+            deadline: Duration::from_secs(seconds),
+            scheduling: None,
+        };
+        let own = vec![
+            tool("reads", false, 5, None),
+            tool("slow", false, 90, Some(Behavior::NonBlocking)),
+            tool("sends", true, 20, None),
+        ];
+        let page_names = ["page", "streams"].map(String::from).to_vec();
+        let tools = Tools { own, page_names, page_deadline: Duration::from_secs(20) };
+        let config = vivavoce_session::RelayConfig { tools, ..relay_config() };
+        let mut life = Self {
+            relay: Relay::new(config),
+            now: Moment::after_origin(Duration::from_secs(100)),
+            wake: None,
+            is_open: false,
+            is_up: false,
+            fails: false,
+            open: BTreeSet::new(),
+            nameless: 0,
+            asked: 0,
+            ends: Vec::new(),
+            jobs: Vec::new(),
+            runs: BTreeMap::new(),
+            shown: Vec::new(),
+            has_phone: false,
+        };
+        life.phone_enters(None);
+        life
+    }
+
+    fn phone_enters(&mut self, resume: Option<Resume>) {
+        let functions = Some(vivavoce_wire::Json::from(&json!([
+            {"name": "page"}, {"name": "streams", "behavior": "NON_BLOCKING"}, {"name": "sends"}, {"name": "x"},
+        ])));
+        let hello = Hello { resumable: true, resume, functions, ..hello() };
+        self.has_phone = true;
+        self.hears(RelayInput::PhoneEnters { hello: Box::new(hello), secret: Some("s".into()) });
+    }
+
+    fn service_says(&mut self, message: &Value) {
+        let message = ServerMessage::decode(message.to_string().as_bytes()).unwrap();
+        self.hears(RelayInput::Service(Box::new(message)));
+    }
+
+    fn hears(&mut self, input: RelayInput) {
+        self.relay.handle(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..10_000 {
+            match self.relay.poll() {
+                RelayOutput::Timeout(wake) => {
+                    assert!(wake.is_none_or(|wake| wake > self.now), "asks for a moment that has passed");
+                    self.wake = wake;
+                    return;
+                }
+                RelayOutput::OpenService => {
+                    (self.is_open, self.is_up) = (true, false);
+                    self.lose();
+                }
+                RelayOutput::CloseService => {
+                    (self.is_open, self.is_up) = (false, false);
+                    self.lose();
+                }
+                RelayOutput::ToService(message) => self.check(&message),
+                RelayOutput::CheckTool(job) => {
+                    let is_odd = job.arguments.get("n") == Some(&json!(1)) && job.name == "reads";
+                    let problem = is_odd.then(|| "n is odd".to_owned());
+                    self.relay.handle(RelayInput::ToolChecked { key: job.key, problem }, self.now);
+                }
+                RelayOutput::RunTool(job) => {
+                    assert_eq!(job.confirmed, job.name == "sends", "what has effects waits for the person");
+                    *self.runs.entry(job.key.clone()).or_default() += 1;
+                    self.jobs.push(*job);
+                }
+                RelayOutput::AbortTool { key } => assert!(self.runs.contains_key(&key)),
+                RelayOutput::ToolEnds { how, .. } => self.ends.push(how),
+                RelayOutput::ToPhone { message: message @ FromProxy::Tool { .. }, .. } => {
+                    self.shown.push(message);
+                }
+                RelayOutput::ClosePhone { .. } => self.has_phone = false,
+                _ => {}
+            }
+        }
+        panic!("the relay never says Timeout");
+    }
+
+    /// The connection is gone: nothing that was asked over it may be answered.
+    fn lose(&mut self) {
+        self.open.clear();
+        self.nameless = 0;
+    }
+
+    fn check(&mut self, message: &ClientMessage) {
+        let ClientMessage::ToolResponse(response) = message else { return };
+        assert!(self.is_up, "nobody would hear it");
+        for response in &response.function_responses {
+            assert!(response.response.is_some(), "the service demands one");
+            let is_wanted = match &response.id {
+                Some(id) if response.is_last() => self.open.remove(id),
+                Some(id) => self.open.contains(id),
+                None if response.is_last() => {
+                    let was = self.nameless;
+                    self.nameless = was.saturating_sub(1);
+                    was > 0
+                }
+                None => self.nameless > 0,
+            };
+            assert!(is_wanted, "nobody asked, or it was answered: {response:?}");
+        }
+    }
+
+    /// The service's side of what is on its way comes to pass.
+    fn connects(&mut self) {
+        if self.is_open && !self.is_up {
+            if core::mem::take(&mut self.fails) {
+                return self.service_closes(1006);
+            }
+            self.hears(RelayInput::ServiceOpen);
+            self.is_up = self.is_open;
+            self.service_says(&json!({"setupComplete": {}}));
+        }
+    }
+
+    fn service_closes(&mut self, code: u16) {
+        (self.is_open, self.is_up) = (false, false);
+        self.lose();
+        self.hears(RelayInput::ServiceClosed { code, reason: String::new() });
+    }
+
+    fn passes(&mut self, time: Duration) {
+        let end = self.now + time;
+        for _ in 0..100_000 {
+            self.connects();
+            if self.has_phone {
+                self.hears(RelayInput::PhoneAlive);
+            }
+            let Some(wake) = self.wake.filter(|wake| *wake <= end) else {
+                self.now = end;
+                return;
+            };
+            self.now = wake;
+            self.hears(RelayInput::Timeout);
+        }
+        panic!("it wakes for ever");
+    }
+
+    fn befalls(&mut self, fate: Fate) {
+        match fate {
+            Fate::Calls { calls, cancels } if self.is_up => self.calls(&calls, &cancels),
+            Fate::Cancels(ids) if self.is_up => {
+                let ids: Vec<_> = ids.iter().map(|id| name_of(*id)).collect();
+                self.open.retain(|id| !ids.contains(id));
+                self.service_says(&json!({"toolCallCancellation": {"ids": ids}}));
+            }
+            Fate::ServiceCloses(code) if self.is_open => self.service_closes(code),
+            Fate::GoesAway(seconds) if self.is_up => {
+                self.service_says(&json!({"goAway": {"timeLeft": format!("{seconds}s")}}));
+            }
+            Fate::Handle if self.is_up => {
+                let update = json!({"newHandle": "h", "resumable": true});
+                self.service_says(&json!({"sessionResumptionUpdate": update}));
+            }
+            Fate::Calls { .. }
+            | Fate::Cancels(_)
+            | Fate::ServiceCloses(_)
+            | Fate::GoesAway(_)
+            | Fate::Handle => {}
+            Fate::SocketFails => self.fails = true,
+            Fate::Done { which, how } => {
+                let Some(job) = self.jobs.get(which as usize % self.jobs.len().max(1)) else { return };
+                let outcome = match how % 3 {
+                    0 => ToolOutcome::Result(json!({"output": 1}).as_object().unwrap().clone()),
+                    1 => ToolOutcome::Error("no".into()),
+                    _ => ToolOutcome::Timeout("late".into()),
+                };
+                self.hears(RelayInput::ToolDone { key: job.key.clone(), outcome });
+            }
+            Fate::PageResult { which, will_continue } if self.has_phone => {
+                let Some(FromProxy::Tool { id, .. }) = self.pick(which, ToolState::Running) else { return };
+                let result = vivavoce_wire::Json::from(&json!({"output": 1}));
+                self.phone_says(&FromClient::ToolResult { id, result, will_continue });
+            }
+            Fate::Confirms { which, approved, wrong } if self.has_phone => {
+                let Some(FromProxy::Tool { id, confirmation: Some(mut confirmation), .. }) =
+                    self.pick(which, ToolState::Confirm)
+                else {
+                    return;
+                };
+                if wrong {
+                    confirmation.push('0');
+                }
+                self.phone_says(&FromClient::ToolConfirm { id, confirmation, approved });
+            }
+            Fate::PageResult { .. } | Fate::Confirms { .. } => {}
+            Fate::PhoneLeaves if self.has_phone => {
+                self.has_phone = false;
+                self.hears(RelayInput::PhoneClosed);
+            }
+            Fate::PhoneReturns if !self.has_phone => {
+                self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next: 0 }));
+            }
+            Fate::PhoneLeaves | Fate::PhoneReturns => {}
+        }
+    }
+
+    fn calls(&mut self, calls: &[(u8, u8, u8)], cancels: &[u8]) {
+        let mut function_calls = Vec::new();
+        for (id, function, n) in calls {
+            let mut call = json!({"name": FUNCTIONS[*function as usize], "args": {"n": n}});
+            if *id == 4 {
+                self.nameless += 1;
+                self.asked += 1;
+            } else {
+                // An id that is open stands for one call.
+                self.asked += usize::from(self.open.insert(name_of(*id)));
+                call["id"] = name_of(*id).into();
+            }
+            function_calls.push(call);
+        }
+        let cancels: Vec<_> = cancels.iter().map(|id| name_of(*id)).collect();
+        self.open.retain(|id| !cancels.contains(id));
+        self.service_says(&json!({
+            "toolCall": {"functionCalls": function_calls}, "toolCallCancellation": {"ids": cancels},
+        }));
+    }
+
+    fn phone_says(&mut self, message: &FromClient) {
+        self.hears(RelayInput::PhoneText(message.encode()));
+    }
+
+    /// Something of this state that the page was ever shown, in force or not.
+    fn pick(&self, which: u8, wanted: ToolState) -> Option<FromProxy> {
+        let is_it =
+            |message: &&FromProxy| matches!(message, FromProxy::Tool { state, .. } if *state == wanted);
+        let all: Vec<_> = self.shown.iter().filter(is_it).collect();
+        // The newest are the likeliest.
+        all.iter().rev().nth(which as usize % all.len().max(1)).map(|message| (*message).clone())
+    }
+}
+
+fn name_of(id: u8) -> String {
+    format!("call_{id}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_call_comes_to_one_end(steps in prop::collection::vec((fates(), 0_u64..9_000), 0..60)) {
+        let mut life = Life::new();
+        life.passes(Duration::from_millis(100));
+        for (fate, wait_ms) in steps {
+            life.befalls(fate);
+            life.passes(Duration::from_millis(wait_ms));
+        }
+        // The longest of them: a minute to allow it, and its own time.
+        life.passes(Duration::from_secs(160));
+        prop_assert!(life.open.is_empty() && life.nameless == 0, "unanswered: {:?}", life.open);
+        prop_assert_eq!(life.ends.len(), life.asked);
+        prop_assert!(life.runs.values().all(|times| *times == 1), "done twice: {:?}", life.runs);
+    }
+}
