@@ -103,7 +103,7 @@ async fn a_frame_over_the_limit_is_told_the_limit() {
 
 #[tokio::test]
 async fn who_says_nothing_is_asked_for_hello() {
-    let hurry = |config: &mut vivavoce_proxy::config::Config| {
+    let hurry = |config: &mut Config| {
         config.limits.hello_deadline = Duration::from_millis(100);
     };
     let proxy = Proxy::with(hurry, None).await;
@@ -156,7 +156,7 @@ async fn other_calls_go_on() {
 #[tokio::test]
 async fn one_line_too_many_is_told_to_wait() {
     let upstream = simulator(QUICK).await;
-    let small = |config: &mut vivavoce_proxy::config::Config| {
+    let small = |config: &mut Config| {
         config.upstream_url = Some(format!("ws://{upstream}"));
         config.limits.calls = 1;
     };
@@ -219,7 +219,7 @@ async fn a_phone_that_reads_nothing_is_let_go() {
         }
     })
     .await;
-    let impatient = |config: &mut vivavoce_proxy::config::Config| {
+    let impatient = |config: &mut Config| {
         config.upstream_url = Some(format!("ws://{upstream}"));
         config.limits.unread = Duration::from_millis(300);
     };
@@ -232,7 +232,7 @@ async fn a_phone_that_reads_nothing_is_let_go() {
 #[tokio::test]
 async fn a_phone_that_only_ever_asks_is_let_go() {
     let upstream = simulator(QUICK).await;
-    let impatient = |config: &mut vivavoce_proxy::config::Config| {
+    let impatient = |config: &mut Config| {
         config.upstream_url = Some(format!("ws://{upstream}"));
         config.limits.unread = Duration::from_millis(300);
     };
@@ -306,7 +306,7 @@ async fn a_request_that_never_ends_is_let_go() {
 async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = taken.local_addr().unwrap();
-    let config = vivavoce_proxy::config::Config { listen, ..Default::default() };
+    let config = Config { listen, ..Default::default() };
     let error =
         vivavoce_proxy::server::Server::open(config, &Default::default()).await.err().unwrap().to_string();
     assert!(

@@ -135,6 +135,23 @@ async fn a_ticket_from_the_shell_opens_a_call_from_a_program() {
     program.wait_ready().await;
 }
 
+#[tokio::test]
+async fn tickets_of_the_key_before_open_calls_until_it_is_taken_away() {
+    let with = |keys: &[&str]| {
+        let signing_keys = keys.iter().map(|&key| key.to_owned()).collect();
+        within(Environment { signing_keys, ..environment() }, |_| {})
+    };
+    let newest = "the key of tomorrow, which is of 32 bytes and more";
+    let (before, both, after) = (open().await, with(&[newest, KEY]).await, with(&[newest]).await);
+    let (old, new) = (ticket(&before, 7).await, ticket(&both, 7).await);
+    enters(&both, json!({ "ticket": old })).await;
+    enters(&after, json!({ "ticket": new })).await;
+    for (proxy, ticket) in [(&before, new), (&after, ticket(&before, 7).await)] {
+        let mut phone = knocks(proxy, Some(PAGE), json!({ "ticket": ticket })).await;
+        assert_trouble(phone.wait_end().await, Code::NotAdmitted, "signed by nobody");
+    }
+}
+
 // ---- Who is not.
 
 #[tokio::test]

@@ -83,7 +83,7 @@ pub enum FromClient {
 }
 
 /// How a client introduces itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// What the microphone will sound like.
     pub audio: Uplink,
@@ -112,6 +112,23 @@ pub struct Hello {
     /// Schema. Those that the proxy does not allow are passed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub functions: Option<Json>,
+}
+
+impl fmt::Debug for Hello {
+    /// Without the ticket.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { audio, ticket, client, greeting, mode, resumable, continues, resume } = self;
+        f.debug_struct("Hello")
+            .field("audio", audio)
+            .field("ticket", &ticket.as_ref().map(|_| "…"))
+            .field("client", client)
+            .field("greeting", greeting)
+            .field("mode", mode)
+            .field("resumable", resumable)
+            .field("continues", continues)
+            .field("resume", resume)
+            .finish()
+    }
 }
 
 /// A call that is taken up again.

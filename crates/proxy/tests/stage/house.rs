@@ -66,6 +66,8 @@ impl House {
             .args(["serve", "--listen", &listen.to_string(), "--upstream", &format!("ws://{}", self.service)])
             .env("REDIS_URL", self.redis.url())
             .env_remove("GEMINI_API_KEY")
+            .env_remove("TELEGRAM_BOT_TOKEN")
+            .env_remove("VIVAVOCE_SIGNING_KEY")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
