@@ -1,6 +1,5 @@
 //! One call: the relay decides, this carries out.
 
-use crate::admission::User;
 use crate::budget::Budget;
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
@@ -62,10 +61,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of `user`'s named `id`, to which `phones` come.
+    /// The call of a visitor, to which `phones` come.
     pub(crate) fn new(
-        id: String,
-        user: Option<User>,
+        visitor: Visitor,
         house: Arc<House>,
         config: RelayConfig,
         entry: Arc<Entry>,
@@ -77,7 +75,7 @@ impl Call {
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
         let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
-        let visitor = Visitor { user, call: id.clone() };
+        let id = visitor.call.clone();
         let errands = Errands::new(Arc::clone(&house.toolbox), visitor);
         Self {
             id,

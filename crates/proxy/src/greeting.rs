@@ -10,6 +10,7 @@ use crate::house::{House, going_down};
 use crate::node::pass_on;
 use crate::phone::{Heard, Phone};
 use crate::store::{Away, Checkpoint, Record, Store, spend};
+use crate::tools::Visitor;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -141,25 +142,31 @@ async fn find_places(house: &House, call: &str, user: &str) -> Result<Option<Tro
         return Ok(Some(trouble));
     }
     let rooms = rooms(house, user);
-    for (at, (room, most, crowded)) in rooms.iter().enumerate() {
-        if !take_place(&*house.store, room, call, *most).await? {
-            for (room, ..) in rooms.iter().take(at) {
-                house.store.leave(room, call).await?;
+    for (at, room) in rooms.iter().enumerate() {
+        if !take_place(&*house.store, &room.name, call, room.most).await? {
+            for room in rooms.iter().take(at) {
+                house.store.leave(&room.name, call).await?;
             }
-            return Ok(Some(crowded()));
+            return Ok(Some((room.crowded)()));
         }
     }
     Ok(None)
 }
 
-/// Where a call is counted over all proxies, how many may be there, and what one more is told. Who calls from this machine
-/// is no user among others.
-fn rooms(house: &House, user: &str) -> Vec<(String, u32, fn() -> Trouble)> {
+/// Where a call is counted over all proxies.
+struct Room {
+    name: String,
+    most: u32,
+    /// What one more is told.
+    crowded: fn() -> Trouble,
+}
+
+/// All rooms of a user's call. Who calls from this machine is no user among others.
+fn rooms(house: &House, user: &str) -> Vec<Room> {
     let limits = &house.config.limits;
-    let in_all = limits.calls_in_all.map(|most| ("calls".to_owned(), most, busy as fn() -> Trouble));
-    let of_user = (!is_local(user))
-        .then(|| (format!("calls:{user}"), limits.calls_per_user, too_many as fn() -> Trouble));
-    in_all.into_iter().chain(of_user).collect()
+    let in_all = limits.calls_in_all.map(|most| Room { name: "calls".to_owned(), most, crowded: busy });
+    let of_user = Room { name: format!("calls:{user}"), most: limits.calls_per_user, crowded: too_many };
+    in_all.into_iter().chain((!is_local(user)).then_some(of_user)).collect()
 }
 
 fn budget(house: &House, user: &str) -> Option<Budget> {
@@ -263,7 +270,7 @@ async fn lead(
 ) -> bool {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
-    let rooms = rooms(&house, &record.user).into_iter().map(|(room, ..)| room).collect();
+    let rooms = rooms(&house, &record.user).into_iter().map(|room| room.name).collect();
     let budget = budget(&house, &record.user).map(Arc::new);
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
     let secret = new_secret(&house, &entry, &hello);
@@ -273,7 +280,7 @@ async fn lead(
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(id, user, house, config, entry, reports, phones, budget);
+    let call = Call::new(Visitor { user, call: id }, house, config, entry, reports, phones, budget);
     call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 

@@ -117,7 +117,7 @@ pub struct Hello {
 impl fmt::Debug for Hello {
     /// Without the ticket.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { audio, ticket, client, greeting, mode, resumable, continues, resume } = self;
+        let Self { audio, ticket, client, greeting, mode, resumable, continues, resume, functions } = self;
         f.debug_struct("Hello")
             .field("audio", audio)
             .field("ticket", &ticket.as_ref().map(|_| "…"))
@@ -127,6 +127,7 @@ impl fmt::Debug for Hello {
             .field("resumable", resumable)
             .field("continues", continues)
             .field("resume", resume)
+            .field("functions", functions)
             .finish()
     }
 }
