@@ -159,7 +159,10 @@ impl Config {
         Self::take(&mut document, &mut root);
         // A file without a tool asks for no key of one.
         let _ = ToolSettings::take(&mut document, &mut Section::of("tools."), 0);
-        document.into_known()
+        let mut keys = document.into_known();
+        // Tools are known by what each of them has.
+        keys.retain(|key| key != "tools");
+        keys
     }
 
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {

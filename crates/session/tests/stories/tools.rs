@@ -139,8 +139,7 @@ fn a_tap_survives_that_the_phone_loses_its_connection() {
     pair.cut();
     confirms(&mut pair, "a", &confirmation, true);
     assert!(pair.jobs.is_empty());
-    pair.pass(ms(10_000));
-    assert_eq!(pair.jobs.len(), 1);
+    pair.until("it runs", |pair| pair.jobs.len() == 1);
     pair.cut();
     done(&mut pair, 0, "sent");
     pair.pass(ms(10_000));
