@@ -79,6 +79,24 @@ async fn that_the_service_leaves_while_its_answer_is_heard_is_never_heard() {
 }
 
 #[tokio::test]
+async fn an_answer_that_still_comes_when_the_service_leaves_is_heard_until_it_is_given_again() {
+    // It has to be left 0.6 s into an answer that takes 0.8 s to come.
+    let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 100\ndo = { go_away = 1 }";
+    let (house, _proxy, _network, mut caller) = call("service-leaves-midway", fault, 9).await;
+    caller.speaks(1_000);
+    caller.until("it is given again", |caller| whole_turns(caller) == 1).await;
+    caller.hangs_up().await;
+    println!("silence for {:?}, heard {:?}", caller.speaker.starved(), lengths(&caller));
+    assert!(caller.speaker.starved() < Duration::from_millis(300));
+    assert_eq!((caller.readies.len(), caller.complaints()), (1, vec![]));
+    assert_eq!(house.setups()[..], [false, true]);
+}
+
+fn lengths(caller: &Caller) -> Vec<usize> {
+    caller.speaker.rendered.values().map(Vec::len).collect()
+}
+
+#[tokio::test]
 async fn an_answer_that_the_service_breaks_off_is_given_again() {
     let fault = "[[turn.fault]]\nconnection = 1\nat_ms = 300\n\
                  do = { close = { code = 1011, reason = \"Internal error encountered.\" } }";
