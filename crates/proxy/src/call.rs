@@ -320,15 +320,19 @@ impl Call {
     }
 
     fn speak(&mut self, pcm: bytes::Bytes, rate_hz: u32) {
-        let mut messages = Vec::with_capacity(2);
-        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
+        let (service, mut failure) = (self.service.as_ref(), None);
+        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| {
+            if failure.is_none() {
+                failure = service.and_then(|service| service.send_audio(&pcm).err());
+            }
+        });
         if pushed.is_err() {
             let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
             let trouble = Trouble::misunderstood(Code::BadMessage, detail);
             self.relay.handle(RelayInput::PhoneFault(trouble), self.now());
         }
-        for pcm in messages {
-            self.tell_service(|service| service.send_audio(pcm));
+        if let Some(input) = failure {
+            self.lose_service(input);
         }
     }
 
@@ -336,16 +340,20 @@ impl Call {
         let mut rest = None;
         self.uplink.flush(&mut |pcm| rest = Some(pcm));
         if let Some(pcm) = rest {
-            self.tell_service(|service| service.send_audio(pcm));
+            self.tell_service(|service| service.send_audio(&pcm));
         }
     }
 
     fn tell_service(&mut self, send: impl FnOnce(&Service) -> Result<(), RelayInput>) {
         let Some(service) = &self.service else { return };
         if let Err(input) = send(service) {
-            let input = self.reported(input);
-            self.relay.handle(input, self.now());
+            self.lose_service(input);
         }
+    }
+
+    fn lose_service(&mut self, input: RelayInput) {
+        let input = self.reported(input);
+        self.relay.handle(input, self.now());
     }
 
     fn now(&self) -> Moment {

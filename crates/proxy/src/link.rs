@@ -68,7 +68,7 @@ impl Address {
     async fn connect(&self) -> Result<Socket, Error> {
         let mut request = self.url.as_str().into_client_request()?;
         request.headers_mut().extend(self.headers.clone());
-        let config = WebSocketConfig::default().read_buffer_size(64 * 1024).write_buffer_size(0);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BYTES).write_buffer_size(0);
         let socket = connect_async_tls_with_config(request, Some(config), true, Some(self.tls.clone())).await;
         socket.map(|(socket, _response)| socket)
     }
@@ -132,7 +132,8 @@ impl Link {
 /// One connection from its beginning to its end.
 async fn converse(address: &Address, wishes: mpsc::Receiver<Message>, reports: &mpsc::Sender<Event>) {
     let socket = tokio::select! {
-        socket = timeout(CONNECT_DEADLINE, address.connect()) => socket,
+        // Boxed: a handshake takes more room than the whole call after it, and gives it back.
+        socket = timeout(CONNECT_DEADLINE, Box::pin(address.connect())) => socket,
         () = reports.closed() => return,
     };
     let refused = match socket {
@@ -255,6 +256,10 @@ pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::Cli
         .with_root_certificates(roots)
         .with_no_client_auth()
 }
+
+/// A piece of the model's voice as it usually comes. The socket fills so much with zeros for each read; what is larger gets
+/// its own room.
+const READ_BYTES: usize = 4 * 1024;
 
 /// More than [`ROOM`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
 const MOST_WAITING: usize = 8_192;

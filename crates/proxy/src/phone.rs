@@ -55,7 +55,7 @@ impl Phone {
     pub(crate) fn socket_config(max_frame_bytes: u32) -> WebSocketConfig {
         let most = Some(max_frame_bytes as usize);
         WebSocketConfig::default()
-            .read_buffer_size(8 * 1024)
+            .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
             .max_message_size(most)
             .max_frame_size(most)
@@ -207,6 +207,9 @@ async fn hear_out(mut raw: Raw) {
     let mut unread = [0; 4096];
     while raw.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }
+
+/// Some frames of a microphone. The socket fills so much with zeros for each read; what is larger gets its own room.
+const READ_BYTES: usize = 4 * 1024;
 
 /// Often enough for the shortest idle timeouts of mobile networks and of load balancers.
 const PING_EVERY: Duration = Duration::from_secs(15);

@@ -1,13 +1,11 @@
 //! A conversation with the service over a [`Link`].
 
 use crate::link::{Address, Closed, Event, Link};
-use bytes::Bytes;
 use core::fmt;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
-use vivavoce_gemini::{Blob, ClientMessage, RealtimeInput, ServerMessage};
+use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
 use vivavoce_session::RelayInput;
-use vivavoce_wire::SPEECH_RATE_HZ;
 
 /// A conversation with the service, from the first try to connect. Dropping it hangs up.
 #[derive(Debug)]
@@ -78,9 +76,8 @@ impl Service {
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn send_audio(&self, pcm: Bytes) -> Result<(), RelayInput> {
-        let sound = RealtimeInput::audio(Blob::pcm(SPEECH_RATE_HZ, pcm));
-        self.push(ClientMessage::from(sound).encode())
+    pub(crate) fn send_audio(&self, pcm: &[u8]) -> Result<(), RelayInput> {
+        self.push(RealtimeInput::encode_speech(pcm))
     }
 
     /// Hangs up; the task ends when the service knows.
