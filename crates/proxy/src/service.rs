@@ -24,11 +24,13 @@ impl Service {
         Self { link: Link::open(address, former), keys }
     }
 
-    /// Waits for the next thing from the service; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self) -> RelayInput {
+    /// Waits for the next thing from the service, which is nothing that it says unless it may be read, or for room to send
+    /// more; may be dropped and called again without a loss.
+    pub(crate) async fn next(&mut self, may_read: bool) -> RelayInput {
         loop {
-            let input = match self.link.next().await {
+            let input = match self.link.next(may_read).await {
                 Event::Open => Some(RelayInput::ServiceOpen),
+                Event::Room => Some(RelayInput::Timeout),
                 Event::Text(text) => self.heard(text.as_str().as_bytes()),
                 Event::Binary(bytes) => self.heard(&bytes),
                 Event::Closed(Closed { code, reason }) => {
@@ -59,16 +61,11 @@ impl Service {
         self.link.has_room()
     }
 
-    /// Waits until there is room.
-    pub(crate) fn room(&self) -> impl Future<Output = ()> + 'static {
-        self.link.room()
-    }
-
     /// Sends a message.
     ///
     /// # Errors
     /// The service takes nothing any more: how it counts as gone.
-    pub(crate) fn send(&self, message: &ClientMessage) -> Result<(), RelayInput> {
+    pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), RelayInput> {
         self.push(message.encode())
     }
 
@@ -76,7 +73,7 @@ impl Service {
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn send_audio(&self, pcm: &[u8]) -> Result<(), RelayInput> {
+    pub(crate) fn send_audio(&mut self, pcm: &[u8]) -> Result<(), RelayInput> {
         self.push(RealtimeInput::encode_speech(pcm))
     }
 
@@ -85,7 +82,7 @@ impl Service {
         self.link.close()
     }
 
-    fn push(&self, text: String) -> Result<(), RelayInput> {
+    fn push(&mut self, text: String) -> Result<(), RelayInput> {
         self.link.send(Message::text(text)).map_err(gone)
     }
 }
