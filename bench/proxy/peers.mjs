@@ -14,7 +14,7 @@ const LOAD = join(ROOT, 'target', 'bench', 'release', 'proxy-load')
 export async function vivavoce(upstream, { wrapper = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'vivavoce-bench-'))
   const config = join(folder, 'proxy.toml')
-  writeFileSync(config, '[admin]\nlisten = "127.0.0.1:0"\n[limits]\ncalls = 20000\n')
+  writeFileSync(config, '[admin]\nlisten = "127.0.0.1:0"\n[limits]\ncalls = 20000\nconnections_per_address = 20000\n')
   const words = ['serve', '--listen', '127.0.0.1:0', '--upstream', `ws://127.0.0.1:${upstream}`, '--config', config]
   // What it says of each call, a service manager would write to a disk; nginx says nothing either.
   const program = [...wrapper, join(TARGET, 'release', 'vivavoce'), ...words]
