@@ -66,7 +66,8 @@ function shares(places) {
   ]]
 }
 
-function lines(columns, rows) {
+/** Prints rows in columns as wide as they need to be; `columns` are pairs of a title and what stands in a row. */
+export function lines(columns, rows) {
   const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, show]) => show(row)))]
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)))
   for (const line of cells) console.log(line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] + 2))).join(''))

@@ -174,4 +174,12 @@ mod tests {
             assert_eq!(message.encode(), serde_json::to_string(&message).unwrap());
         }
     }
+
+    #[test]
+    fn speech_is_written_as_any_other_audio() {
+        for speech in ["", "ab"].map(|speech| Bytes::from_static(speech.as_bytes())) {
+            let message = ClientMessage::from(RealtimeInput::audio(Blob::pcm(16_000, speech.clone())));
+            assert_eq!(RealtimeInput::encode_speech(&speech), message.encode());
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One call: the relay decides, this carries out.
 
+use crate::alarm::Alarm;
 use crate::budget::Budget;
 use crate::calls::Entrance;
 use crate::entry::{Entry, Keeper, Report, Reports};
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput, RelayOutput};
 use vivavoce_wire::{Code, FromProxy, Trouble};
 
@@ -58,6 +59,7 @@ pub(crate) struct Call {
     began: Instant,
     /// Whether a phone was told that somebody listens.
     was_up: bool,
+    alarm: Alarm,
 }
 
 impl Call {
@@ -100,6 +102,7 @@ impl Call {
             paid_until: Instant::now(),
             began: Instant::now(),
             was_up: false,
+            alarm: Alarm::default(),
         }
     }
 
@@ -197,17 +200,14 @@ impl Call {
     async fn wait(&mut self, wake: Option<Moment>) -> RelayInput {
         let wake_at = wake.map(|wake| self.began + wake.since_origin());
         // A phone that talks faster than the service listens is left to wait: its own network slows it down.
-        let crowded = self.service.as_ref().filter(|service| !service.has_room());
-        let may_read = crowded.is_none();
-        let room = crowded.map(Service::room);
+        let may_read = self.service.as_ref().is_none_or(Service::has_room);
         // And a service that is too far ahead of the ear: its own network slows that down.
         let may_listen = self.relay.wants_service();
         tokio::select! {
             heard = hear(&mut self.phone, may_read) => self.heard(heard),
             Some(entrance) = self.phones.recv() => self.enters(entrance),
-            () = some(room) => RelayInput::Timeout,
-            input = next(&mut self.service), if may_listen => self.reported(input),
-            () = at(wake_at) => RelayInput::Timeout,
+            input = next(&mut self.service, may_listen) => self.reported(input),
+            () = at(&mut self.alarm, wake_at) => RelayInput::Timeout,
             (key, outcome) = self.errands.next() => RelayInput::ToolDone { key, outcome },
             Some(report) = self.reports.recv() => match report {
                 Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
@@ -291,8 +291,8 @@ impl Call {
         }
     }
 
-    fn to_phone(&self, how: impl FnOnce(&Phone)) {
-        let _ = self.phone.as_ref().map(how);
+    fn to_phone(&mut self, how: impl FnOnce(&mut Phone)) {
+        let _ = self.phone.as_mut().map(how);
     }
 
     /// Lets the phone go, with time for its last words; the process waits for that.
@@ -320,15 +320,19 @@ impl Call {
     }
 
     fn speak(&mut self, pcm: bytes::Bytes, rate_hz: u32) {
-        let mut messages = Vec::with_capacity(2);
-        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| messages.push(pcm));
+        let (service, mut failure) = (&mut self.service, None);
+        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| {
+            if failure.is_none() {
+                failure = service.as_mut().and_then(|service| service.send_audio(&pcm).err());
+            }
+        });
         if pushed.is_err() {
             let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
             let trouble = Trouble::misunderstood(Code::BadMessage, detail);
             self.relay.handle(RelayInput::PhoneFault(trouble), self.now());
         }
-        for pcm in messages {
-            self.tell_service(|service| service.send_audio(pcm));
+        if let Some(input) = failure {
+            self.lose_service(input);
         }
     }
 
@@ -336,16 +340,20 @@ impl Call {
         let mut rest = None;
         self.uplink.flush(&mut |pcm| rest = Some(pcm));
         if let Some(pcm) = rest {
-            self.tell_service(|service| service.send_audio(pcm));
+            self.tell_service(|service| service.send_audio(&pcm));
         }
     }
 
-    fn tell_service(&mut self, send: impl FnOnce(&Service) -> Result<(), RelayInput>) {
-        let Some(service) = &self.service else { return };
+    fn tell_service(&mut self, send: impl FnOnce(&mut Service) -> Result<(), RelayInput>) {
+        let Some(service) = &mut self.service else { return };
         if let Err(input) = send(service) {
-            let input = self.reported(input);
-            self.relay.handle(input, self.now());
+            self.lose_service(input);
         }
+    }
+
+    fn lose_service(&mut self, input: RelayInput) {
+        let input = self.reported(input);
+        self.relay.handle(input, self.now());
     }
 
     fn now(&self) -> Moment {
@@ -373,24 +381,17 @@ async fn hear(phone: &mut Option<Phone>, may_read: bool) -> Heard {
 }
 
 /// The next thing from the service; never, while there is none.
-async fn next(service: &mut Option<Service>) -> RelayInput {
+async fn next(service: &mut Option<Service>, may_read: bool) -> RelayInput {
     match service {
-        Some(service) => service.next().await,
+        Some(service) => service.next(may_read).await,
         None => core::future::pending().await,
     }
 }
 
-/// What a wait that there is waits for; never ends, if there is none.
-async fn some(wait: Option<impl Future<Output = ()>>) {
-    match wait {
-        Some(wait) => wait.await,
-        None => core::future::pending().await,
-    }
-}
-
-async fn at(wake: Option<Instant>) {
+/// Rings by that time, if there is one.
+async fn at(alarm: &mut Alarm, wake: Option<Instant>) {
     match wake {
-        Some(wake) => sleep_until(wake).await,
+        Some(wake) => alarm.by(wake).await,
         None => core::future::pending().await,
     }
 }

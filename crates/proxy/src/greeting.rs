@@ -45,7 +45,7 @@ pub(crate) async fn receive_from_elsewhere(house: Arc<House>, mut phone: Phone) 
 }
 
 /// Says what went wrong and hangs up.
-pub(crate) async fn send_away(phone: Phone, trouble: Trouble) {
+pub(crate) async fn send_away(mut phone: Phone, trouble: Trouble) {
     tracing::info!(code = ?trouble.code, "sent a caller away");
     phone.send_trouble(trouble);
     phone.close().await;

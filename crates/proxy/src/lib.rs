@@ -8,7 +8,8 @@
 //! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
 //!   where, how much they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
-//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`: one call, its two ends, and the sound between them;
+//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
+//!   clock;
 //! - [`talk`]: the other side, from a terminal.
 //!
 //! The one rule: what is decided about a call is decided by `vivavoce_session::Relay`; here it is only carried out.
@@ -18,6 +19,7 @@
 
 mod addresses;
 mod admission;
+mod alarm;
 pub mod budget;
 mod call;
 mod calls;

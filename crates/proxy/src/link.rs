@@ -1,28 +1,47 @@
 //! The guard of a WebSocket that we opened: to the service, or, for `talk`, to a proxy.
 
+use crate::alarm::Alarm;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use core::future::poll_fn;
+use core::mem;
+use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
-use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::CertificateDer;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-/// A socket from the first try to connect. Dropping it says goodbye.
+/// A socket from the first try to connect. Dropping it says goodbye. What is sent goes at once where the socket takes it, and
+/// else while [`Self::next`] is waited for.
 #[derive(Debug)]
 pub(crate) struct Link {
-    outbox: mpsc::Sender<Message>,
-    events: mpsc::Receiver<Event>,
-    task: JoinHandle<()>,
+    stage: Stage,
+    waiting: VecDeque<Message>,
+    /// Whether a frame is on its way that the socket has not taken whole.
+    in_flight: bool,
+    /// Since when the other side has taken nothing although something waits.
+    stuck_since: Option<Instant>,
+    alarm: Alarm,
+}
+
+/// Where a socket stands.
+#[derive(Debug)]
+enum Stage {
+    /// It is on its way, or the reason why it will not come.
+    Connecting(oneshot::Receiver<Result<Socket, String>>, JoinHandle<()>),
+    Open(Box<Socket>),
+    /// Goodbye is being said, if there was anybody to say it to.
+    Over(Option<JoinHandle<()>>),
 }
 
 /// What came of a socket.
@@ -34,6 +53,8 @@ pub(crate) enum Event {
     Text(Utf8Bytes),
     /// A binary frame came.
     Binary(Bytes),
+    /// So little is unsent again that more may be made.
+    Room,
     /// It is gone, or never came; nothing follows.
     Closed(Closed),
 }
@@ -68,7 +89,7 @@ impl Address {
     async fn connect(&self) -> Result<Socket, Error> {
         let mut request = self.url.as_str().into_client_request()?;
         request.headers_mut().extend(self.headers.clone());
-        let config = WebSocketConfig::default().read_buffer_size(64 * 1024).write_buffer_size(0);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BYTES).write_buffer_size(0);
         let socket = connect_async_tls_with_config(request, Some(config), true, Some(self.tls.clone())).await;
         socket.map(|(socket, _response)| socket)
     }
@@ -77,102 +98,199 @@ impl Address {
 impl Link {
     /// Begins to connect, once `former` has said goodbye.
     pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
-        let (outbox, wishes) = mpsc::channel(MOST_WAITING);
-        let (reports, events) = mpsc::channel(MOST_UNHEARD);
+        let (report, coming) = oneshot::channel();
         let task = tokio::spawn(async move {
             if let Some(former) = former {
                 let _ = timeout(GOODBYE, former).await;
             }
-            converse(&address, wishes, &reports).await;
+            connect(&address, report).await;
         });
-        Self { outbox, events, task }
+        Self {
+            stage: Stage::Connecting(coming, task),
+            waiting: VecDeque::new(),
+            in_flight: false,
+            stuck_since: None,
+            alarm: Alarm::default(),
+        }
     }
 
-    /// Waits for the next thing; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self) -> Event {
-        self.events.recv().await.unwrap_or_else(|| lost("the connection was lost"))
+    /// Waits for the next thing, which is nothing that is said unless it may be read; may be dropped and called again
+    /// without a loss.
+    pub(crate) async fn next(&mut self, may_read: bool) -> Event {
+        let was_crowded = !self.has_room();
+        loop {
+            if let Stage::Connecting(coming, _) = &mut self.stage {
+                let outcome = coming.await.unwrap_or_else(|_| Err("the connection was lost".to_owned()));
+                return match outcome {
+                    Ok(socket) => {
+                        self.stage = Stage::Open(Box::new(socket));
+                        Event::Open
+                    }
+                    Err(reason) => self.ends(lost(&reason)),
+                };
+            }
+            let now = Instant::now();
+            let stuck_until = self.stuck_since.map(|since| since + UNTAKEN);
+            if stuck_until.is_some_and(|until| now >= until) {
+                return self.ends(lost("it took nothing for too long"));
+            }
+            let Self { stage, waiting, in_flight, stuck_since, alarm } = self;
+            let Stage::Open(socket) = stage else { return lost("the connection was lost") };
+            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let event = tokio::select! {
+                biased;
+                event = poll_fn(|context| line.poll(was_crowded, may_read, context)) => event,
+                () = alarm.by(stuck_until.unwrap_or(now + UNTAKEN)) => continue,
+            };
+            return if matches!(event, Event::Closed(_)) { self.ends(event) } else { event };
+        }
     }
 
     /// Whether so little is unsent that more may be made.
     pub(crate) fn has_room(&self) -> bool {
-        self.outbox.capacity() >= ROOM
-    }
-
-    /// Waits until there is room; it keeps nothing of the link but its end.
-    pub(crate) fn room(&self) -> impl Future<Output = ()> + 'static {
-        let outbox = self.outbox.clone();
-        async move {
-            // A closed outbox: the reason is on its way through the events.
-            if outbox.reserve_many(ROOM).await.is_err() {
-                core::future::pending::<()>().await;
-            }
-        }
+        self.waiting.len() <= FULL
     }
 
     /// Sends a frame.
     ///
     /// # Errors
     /// More is unsent than one thing can lead to: how the link counts as closed.
-    pub(crate) fn send(&self, message: Message) -> Result<(), Closed> {
-        match self.outbox.try_send(message) {
-            // A closed outbox: the reason is on its way through the events.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() })
-            }
+    pub(crate) fn send(&mut self, message: Message) -> Result<(), Closed> {
+        if matches!(self.stage, Stage::Over(_)) {
+            // Why it is over was said.
+            return Ok(());
         }
+        if self.waiting.len() >= MOST_WAITING {
+            return Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() });
+        }
+        self.waiting.push_back(message);
+        self.stuck_since.get_or_insert_with(Instant::now);
+        let Self { stage, waiting, in_flight, stuck_since, .. } = self;
+        if let Stage::Open(socket) = stage {
+            // Whoever waits for the next thing is woken when the rest can go.
+            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let _ = line.poll_write(&mut Context::from_waker(Waker::noop()));
+        }
+        Ok(())
     }
 
     /// Says goodbye after everything that waits; the task ends when the other side knows.
-    pub(crate) fn close(self) -> JoinHandle<()> {
-        self.task
+    pub(crate) fn close(mut self) -> JoinHandle<()> {
+        self.part();
+        match mem::replace(&mut self.stage, Stage::Over(None)) {
+            Stage::Over(Some(farewell)) => farewell,
+            _ => tokio::spawn(async {}),
+        }
+    }
+
+    /// Nothing follows this.
+    fn ends(&mut self, event: Event) -> Event {
+        self.waiting.clear();
+        self.part();
+        event
+    }
+
+    fn part(&mut self) {
+        let farewell = match mem::replace(&mut self.stage, Stage::Over(None)) {
+            // Its task hears that nobody waits any more.
+            Stage::Connecting(_, task) => Some(task),
+            Stage::Open(socket) => Some(tokio::spawn(say_goodbye(socket, mem::take(&mut self.waiting)))),
+            Stage::Over(farewell) => farewell,
+        };
+        self.stage = Stage::Over(farewell);
     }
 }
 
-/// One connection from its beginning to its end.
-async fn converse(address: &Address, wishes: mpsc::Receiver<Message>, reports: &mpsc::Sender<Event>) {
-    let socket = tokio::select! {
-        socket = timeout(CONNECT_DEADLINE, address.connect()) => socket,
-        () = reports.closed() => return,
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.part();
+    }
+}
+
+/// A socket that is open, and what waits for it.
+struct Line<'l> {
+    socket: &'l mut Socket,
+    waiting: &'l mut VecDeque<Message>,
+    in_flight: &'l mut bool,
+    stuck_since: &'l mut Option<Instant>,
+}
+
+impl Line<'_> {
+    /// Writes what can be written, then reads if it may.
+    fn poll(&mut self, was_crowded: bool, may_read: bool, context: &mut Context<'_>) -> Poll<Event> {
+        let _ = self.poll_write(context);
+        if was_crowded && self.waiting.len() <= FULL {
+            return Poll::Ready(Event::Room);
+        }
+        while may_read {
+            if let Some(event) = event(ready!(self.socket.poll_next_unpin(context))) {
+                return Poll::Ready(event);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Ready when nothing waits, or nothing can be written any more; why not is read.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if *self.in_flight {
+                let outcome = ready!(self.socket.poll_flush_unpin(context));
+                *self.in_flight = false;
+                self.wrote(&outcome);
+            }
+            let Some(message) = self.waiting.pop_front() else { return Poll::Ready(()) };
+            let outcome = self.socket.start_send_unpin(message);
+            *self.in_flight = outcome.is_ok();
+            if outcome.is_err() {
+                self.wrote(&outcome);
+            }
+        }
+    }
+
+    fn wrote(&mut self, outcome: &Result<(), Error>) {
+        if outcome.is_err() {
+            self.waiting.clear();
+        }
+        if self.waiting.is_empty() && self.waiting.capacity() > MOST_SPARE {
+            *self.waiting = VecDeque::new();
+        }
+        *self.stuck_since = (!self.waiting.is_empty()).then(Instant::now);
+    }
+}
+
+/// Connects, and reports the socket or why there is none; hangs up where nobody waits for it any more.
+async fn connect(address: &Address, mut report: oneshot::Sender<Result<Socket, String>>) {
+    let outcome = tokio::select! {
+        outcome = timeout(CONNECT_DEADLINE, address.connect()) => outcome,
+        () = report.closed() => return,
     };
-    let refused = match socket {
+    let outcome = match outcome {
         Ok(Ok(socket)) => {
             keep_alive(&socket);
-            let (sink, stream) = socket.split();
-            let _ = reports.send(Event::Open).await;
-            let hung_up = async {
-                reports.closed().await;
-                sleep(LAST_WORDS).await;
-            };
-            tokio::select! {
-                ((), ()) = async { tokio::join!(speak(sink, wishes, reports), listen(stream, reports)) } => {}
-                () = hung_up => {}
-            }
-            return;
+            Ok(socket)
         }
-        Ok(Err(error)) => explain(&error),
-        Err(_elapsed) => format!("no connection within {} s", CONNECT_DEADLINE.as_secs()),
+        Ok(Err(error)) => Err(explain(&error)),
+        Err(_elapsed) => Err(format!("no connection within {} s", CONNECT_DEADLINE.as_secs())),
     };
-    let _ = reports.send(lost(&refused)).await;
+    if let Err(Ok(socket)) = report.send(outcome) {
+        say_goodbye(Box::new(socket), VecDeque::new()).await;
+    }
 }
 
-/// Sends what is wished for, then says goodbye.
-async fn speak(
-    mut sink: SplitSink<Socket, Message>,
-    mut wishes: mpsc::Receiver<Message>,
-    reports: &mpsc::Sender<Event>,
-) {
-    while let Some(message) = wishes.recv().await {
-        match timeout(UNTAKEN, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return,
-            Err(_elapsed) => {
-                let _ = reports.send(lost("it took nothing for too long")).await;
-                return;
-            }
+/// Says what waits, then goodbye, and reads to the end, so that both sides' are said.
+async fn say_goodbye(mut socket: Box<Socket>, waiting: VecDeque<Message>) {
+    let words = async {
+        for message in waiting {
+            socket.send(message).await?;
         }
-    }
-    let _ = timeout(GOODBYE, sink.close()).await;
+        socket.flush().await
+    };
+    let _ = timeout(LAST_WORDS, words).await;
+    let farewell = async {
+        let _ = socket.close().await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = timeout(GOODBYE, farewell).await;
 }
 
 /// Has the system notice a peer that is gone although nothing is sent to it.
@@ -185,28 +303,6 @@ fn keep_alive(socket: &Socket) {
     let rhythm = socket2::TcpKeepalive::new().with_time(ALIVE_EVERY).with_interval(ALIVE_EVERY);
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_keepalive(&rhythm) {
         tracing::debug!(%error, "a socket option was refused");
-    }
-}
-
-/// Reports what is said, until either side has had enough.
-async fn listen(mut stream: SplitStream<Socket>, reports: &mpsc::Sender<Event>) {
-    loop {
-        let message = tokio::select! {
-            message = stream.next() => message,
-            () = reports.closed() => {
-                let _ = timeout(GOODBYE, hear_out(&mut stream)).await;
-                return;
-            }
-        };
-        let Some(event) = event(message) else { continue };
-        let is_last = matches!(event, Event::Closed(_));
-        let unheard = reports.send(event).await.is_err();
-        if is_last {
-            let _ = timeout(GOODBYE, hear_out(&mut stream)).await;
-        }
-        if is_last || unheard {
-            return;
-        }
     }
 }
 
@@ -224,11 +320,6 @@ fn event(message: Option<Result<Message, Error>>) -> Option<Event> {
         Some(Err(error)) => Some(lost(&explain(&error))),
         None => Some(lost("the connection was lost")),
     }
-}
-
-/// Reads to the end, so that both sides' goodbyes are said.
-async fn hear_out(stream: &mut SplitStream<Socket>) {
-    while let Some(Ok(_)) = stream.next().await {}
 }
 
 fn lost(reason: &str) -> Event {
@@ -256,14 +347,18 @@ pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::Cli
         .with_no_client_auth()
 }
 
-/// More than [`ROOM`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
+/// A piece of the model's voice as it usually comes. The socket fills so much with zeros for each read; what is larger gets
+/// its own room.
+const READ_BYTES: usize = 4 * 1024;
+
+/// More than [`FULL`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
 const MOST_WAITING: usize = 8_192;
 
-/// Some seconds of the model's voice: more than that waits on the network for one who does not listen.
-const MOST_UNHEARD: usize = 64;
+/// With more unsent than this, no more is made: some 2,000 frames of 20 ms, or 40 s.
+const FULL: usize = 2_000;
 
-/// What must be free before more is made: what may be unsent are some 2,000 frames of 20 ms, or 40 s.
-const ROOM: usize = MOST_WAITING - 2_000;
+/// Room for so many frames stays, for those that come while one is written.
+const MOST_SPARE: usize = 16;
 
 /// One that takes nothing for so long is not there.
 const UNTAKEN: Duration = Duration::from_secs(30);

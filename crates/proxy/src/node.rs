@@ -45,7 +45,7 @@ pub(crate) async fn pass_on(house: &House, owner: &str, hello: &Hello, phone: Ph
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(SUBPROTOCOL));
     let mut link = Link::open(Address::new(format!("ws://{owner}/node"), headers, &[]), None);
     // A machine that is gone says nothing, not even that; its lease ends soon.
-    if !matches!(timeout(REACH, link.next()).await, Ok(Event::Open)) {
+    if !matches!(timeout(REACH, link.next(true)).await, Ok(Event::Open)) {
         return Err(phone);
     }
     tracing::info!("passing a phone on to the proxy that has its call");
@@ -61,7 +61,6 @@ pub(crate) async fn pass_on(house: &House, owner: &str, hello: &Hello, phone: Ph
 async fn converse(house: &House, mut phone: Phone, mut link: Link) {
     let mut shutdown = house.shutdown.subscribe();
     loop {
-        let room = link.room();
         let has_room = link.has_room();
         let message = tokio::select! {
             heard = phone.next(has_room) => match heard {
@@ -74,8 +73,8 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
                 }
                 Heard::Gone => break,
             },
-            event = link.next() => match event {
-                Event::Open => continue,
+            event = link.next(true) => match event {
+                Event::Open | Event::Room => continue,
                 Event::Text(text) => {
                     phone.send_text(text.as_str().to_owned());
                     continue;
@@ -91,7 +90,6 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
                     break;
                 }
             },
-            () = room, if !has_room => continue,
             () = going_down(&mut shutdown) => {
                 phone.send_trouble(Trouble::new(Code::GoingAway, "The proxy is going down; the call is tried again."));
                 break;

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The queue between a call and the task that writes to its phone.
+/// The queue between a call and its phone's socket.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: Mutex<Waiting>,
-    filled: Notify,
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// Since when the phone has taken nothing although something waits.
+    stuck_since: Option<Instant>,
+    /// Nothing more comes, or nothing more can be written.
+    closed: bool,
 }
 
 /// One frame on its way.
@@ -37,86 +39,58 @@ pub(crate) enum Frame {
     },
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    frames: VecDeque<Frame>,
-    bytes: usize,
-    /// Since when the phone has taken nothing although something waits.
-    stuck_since: Option<Instant>,
-    /// Nothing more comes, or nothing more can be written.
-    closed: bool,
-}
-
 impl Outbox {
     /// Queues a frame; nothing follows a [`Frame::Close`].
-    pub(crate) fn push(&self, frame: Frame) {
-        let mut waiting = self.waiting();
-        if waiting.closed {
+    pub(crate) fn push(&mut self, frame: Frame) {
+        if self.closed {
             return;
         }
-        waiting.closed = matches!(frame, Frame::Close { .. });
-        waiting.bytes += frame.bytes();
-        waiting.frames.push_back(frame);
-        waiting.stuck_since.get_or_insert_with(Instant::now);
-        drop(waiting);
-        self.filled.notify_one();
+        self.closed = matches!(frame, Frame::Close { .. });
+        self.bytes += frame.bytes();
+        self.frames.push_back(frame);
+        self.stuck_since.get_or_insert_with(Instant::now);
     }
 
     /// Drops audio of `epoch` and older turns: nobody wants to hear it any more.
-    pub(crate) fn drop_stale(&self, epoch: u32) {
-        self.waiting().retain(|frame| !matches!(frame, Frame::Audio { epoch: of, .. } if *of <= epoch));
+    pub(crate) fn drop_stale(&mut self, epoch: u32) {
+        self.retain(|frame| !matches!(frame, Frame::Audio { epoch: of, .. } if *of <= epoch));
     }
 
     /// Drops everything that waits.
-    pub(crate) fn clear(&self) {
-        self.waiting().retain(|_| false);
+    pub(crate) fn clear(&mut self) {
+        self.retain(|_| false);
     }
 
-    /// Ends the queue when what is in it was sent; for the task that writes, at once when a write failed.
-    pub(crate) fn close(&self) {
-        self.waiting().closed = true;
-        self.filled.notify_one();
+    /// Takes nothing more; what is in it may still be sent.
+    pub(crate) const fn close(&mut self) {
+        self.closed = true;
     }
 
-    /// The next frame to send; none when the queue has ended.
-    pub(crate) async fn next(&self) -> Option<Frame> {
-        loop {
-            {
-                let mut waiting = self.waiting();
-                if let Some(frame) = waiting.frames.pop_front() {
-                    waiting.bytes -= frame.bytes();
-                    return Some(frame);
-                }
-                if waiting.closed {
-                    return None;
-                }
-            }
-            self.filled.notified().await;
+    /// The next frame to send, if one waits.
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.bytes();
+        if self.frames.is_empty() && self.frames.capacity() > MOST_SPARE {
+            self.frames = VecDeque::new();
         }
+        Some(frame)
     }
 
     /// Notes that the frame last taken was written.
-    pub(crate) fn written(&self) {
-        let mut waiting = self.waiting();
-        waiting.stuck_since = (!waiting.frames.is_empty()).then(Instant::now);
+    pub(crate) fn written(&mut self) {
+        self.stuck_since = (!self.frames.is_empty()).then(Instant::now);
     }
 
     /// When patience with a phone that takes nothing ends; none while nothing waits for it.
     pub(crate) fn stuck_until(&self, patience: Duration) -> Option<Instant> {
-        self.waiting().stuck_since.map(|since| since + patience)
+        self.stuck_since.map(|since| since + patience)
     }
 
     /// Whether more waits than any phone that reads can have left over.
-    pub(crate) fn is_overfull(&self) -> bool {
-        self.waiting().bytes > MOST_BYTES
+    pub(crate) const fn is_overfull(&self) -> bool {
+        self.bytes > MOST_BYTES
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
     fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
         self.frames.retain(keep);
         self.bytes = self.frames.iter().map(Frame::bytes).sum();
@@ -141,6 +115,9 @@ impl Frame {
 /// a little can hold.
 const MOST_BYTES: usize = 48 << 20;
 
+/// Room for so many frames stays, for those that come while one is written.
+const MOST_SPARE: usize = 16;
+
 /// WebSocket control frames hold 125 bytes, of which the code takes two.
 pub(crate) const LONGEST_REASON_BYTES: usize = 123;
 
@@ -148,29 +125,29 @@ pub(crate) const LONGEST_REASON_BYTES: usize = 123;
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn keeps_the_order_and_ends_after_the_last() {
-        let outbox = Outbox::default();
+    #[test]
+    fn keeps_the_order_and_ends_after_the_last() {
+        let mut outbox = Outbox::default();
         outbox.push(text("a"));
         outbox.push(audio(1));
         outbox.push(close());
         outbox.push(text("too late"));
-        assert_eq!(drain(&outbox).await, [text("a"), audio(1), close()]);
+        assert_eq!(drain(&mut outbox), [text("a"), audio(1), close()]);
     }
 
-    #[tokio::test]
-    async fn drops_what_an_interruption_made_stale() {
-        let outbox = Outbox::default();
+    #[test]
+    fn drops_what_an_interruption_made_stale() {
+        let mut outbox = Outbox::default();
         for frame in [audio(1), text("a"), audio(2), audio(3), close()] {
             outbox.push(frame);
         }
         outbox.drop_stale(2);
-        assert_eq!(drain(&outbox).await, [text("a"), audio(3), close()]);
+        assert_eq!(drain(&mut outbox), [text("a"), audio(3), close()]);
     }
 
-    #[tokio::test]
-    async fn overflows_only_when_nobody_takes_anything() {
-        let outbox = Outbox::default();
+    #[test]
+    fn overflows_only_when_nobody_takes_anything() {
+        let mut outbox = Outbox::default();
         for _ in 0..MOST_BYTES / audio(1).bytes() {
             outbox.push(audio(1));
         }
@@ -183,27 +160,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn counts_the_time_without_progress() {
-        let outbox = Outbox::default();
+        let mut outbox = Outbox::default();
         let patience = Duration::from_secs(30);
         assert_eq!(outbox.stuck_until(patience), None);
         outbox.push(audio(1));
         outbox.push(audio(1));
         assert_eq!(outbox.stuck_until(patience), Some(Instant::now() + patience));
         tokio::time::advance(Duration::from_secs(20)).await;
-        outbox.next().await;
+        outbox.pop();
         outbox.written();
         assert_eq!(outbox.stuck_until(patience), Some(Instant::now() + patience));
-        outbox.next().await;
+        outbox.pop();
         outbox.written();
         assert_eq!(outbox.stuck_until(patience), None);
     }
 
-    async fn drain(outbox: &Outbox) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while let Some(frame) = outbox.next().await {
-            frames.push(frame);
-        }
-        frames
+    fn drain(outbox: &mut Outbox) -> Vec<Frame> {
+        core::iter::from_fn(|| outbox.pop()).collect()
     }
 
     fn text(text: &str) -> Frame {

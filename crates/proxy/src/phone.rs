@@ -1,30 +1,39 @@
 //! The guard of a phone's socket.
 
+use crate::alarm::Alarm;
 use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
 use crate::upgrade::{Raw, Socket};
 use bytes::Bytes;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
-use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
 
-/// A phone at the other end of a socket.
+/// A phone at the other end of a socket. What is sent goes at once where the socket takes it, and else while [`Self::next`]
+/// is waited for.
 #[derive(Debug)]
 pub(crate) struct Phone {
-    inbox: SplitStream<Socket>,
-    outbox: Arc<Outbox>,
-    writer: JoinHandle<SplitSink<Socket, Message>>,
+    line: Line,
+    alarm: Alarm,
     ping_at: Instant,
     /// How long it may leave everything unread.
     patience: Duration,
+}
+
+/// The socket, and what waits for it.
+#[derive(Debug)]
+struct Line {
+    socket: Socket,
+    outbox: Outbox,
+    /// Whether a frame is on its way that the socket has not taken whole.
+    in_flight: bool,
 }
 
 /// What came of listening to a phone.
@@ -45,17 +54,15 @@ pub(crate) enum Heard {
 impl Phone {
     /// Takes over a fresh socket; `patience` is how long the phone may leave everything unread.
     pub(crate) fn open(socket: Socket, patience: Duration) -> Self {
-        let (sink, inbox) = socket.split();
-        let outbox = Arc::new(Outbox::default());
-        let writer = tokio::spawn(write(sink, Arc::clone(&outbox)));
-        Self { inbox, outbox, writer, ping_at: Instant::now() + PING_EVERY, patience }
+        let line = Line { socket, outbox: Outbox::default(), in_flight: false };
+        Self { line, alarm: Alarm::default(), ping_at: Instant::now() + PING_EVERY, patience }
     }
 
     /// How a phone's socket is to be set up.
     pub(crate) fn socket_config(max_frame_bytes: u32) -> WebSocketConfig {
         let most = Some(max_frame_bytes as usize);
         WebSocketConfig::default()
-            .read_buffer_size(8 * 1024)
+            .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
             .max_message_size(most)
             .max_frame_size(most)
@@ -66,53 +73,53 @@ impl Phone {
     pub(crate) async fn next(&mut self, may_read: bool) -> Heard {
         loop {
             // First, or one who only ever talks would never be told.
-            let (now, stuck_until) = (Instant::now(), self.outbox.stuck_until(self.patience));
-            if stuck_until.is_some_and(|until| now >= until) || self.outbox.is_overfull() {
+            let (now, stuck_until) = (Instant::now(), self.line.outbox.stuck_until(self.patience));
+            if stuck_until.is_some_and(|until| now >= until) || self.line.outbox.is_overfull() {
                 return Heard::Fault(self.too_slow());
             }
             if now >= self.ping_at {
-                self.outbox.push(Frame::Ping);
+                self.line.send(Frame::Ping);
                 self.ping_at = now + PING_EVERY;
             }
             let wake_at = stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at));
             tokio::select! {
                 biased;
-                message = self.inbox.next(), if may_read => return understand(message),
-                () = sleep_until(wake_at) => {}
+                message = poll_fn(|context| self.line.poll(may_read, context)) => return understand(message),
+                () = self.alarm.by(wake_at) => {}
             }
         }
     }
 
     /// Drops the sound of turn `epoch` and older ones that waits to be sent: what follows overtakes it.
-    pub(crate) fn drop_audio(&self, epoch: u32) {
-        self.outbox.drop_stale(epoch);
+    pub(crate) fn drop_audio(&mut self, epoch: u32) {
+        self.line.outbox.drop_stale(epoch);
     }
 
     /// Sends a message, which may bear a number.
-    pub(crate) fn send(&self, message: &FromProxy, sequence: Option<u32>) {
+    pub(crate) fn send(&mut self, message: &FromProxy, sequence: Option<u32>) {
         let text = sequence.map_or_else(|| message.encode(), |sequence| message.encode_numbered(sequence));
         self.send_text(text);
     }
 
     /// Sends an encoded message.
-    pub(crate) fn send_text(&self, text: String) {
-        self.outbox.push(Frame::Text(text));
+    pub(crate) fn send_text(&mut self, text: String) {
+        self.line.send(Frame::Text(text));
     }
 
     /// Sends an encoded audio frame.
-    pub(crate) fn send_audio(&self, bytes: Bytes) {
+    pub(crate) fn send_audio(&mut self, bytes: Bytes) {
         let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
-        self.outbox.push(Frame::Audio { epoch, bytes });
+        self.line.send(Frame::Audio { epoch, bytes });
     }
 
     /// Says goodbye after everything that waits.
-    pub(crate) fn send_close(&self, code: u16, reason: &str) {
+    pub(crate) fn send_close(&mut self, code: u16, reason: &str) {
         let end = reason.floor_char_boundary(LONGEST_REASON_BYTES);
-        self.outbox.push(Frame::Close { code, reason: reason[..end].to_owned() });
+        self.line.send(Frame::Close { code, reason: reason[..end].to_owned() });
     }
 
     /// Tells what went wrong and says goodbye.
-    pub(crate) fn send_trouble(&self, trouble: Trouble) {
+    pub(crate) fn send_trouble(&mut self, trouble: Trouble) {
         let (code, reason) = (trouble.code.close_code(), trouble.message.clone());
         self.send(&FromProxy::Error { error: trouble }, None);
         self.send_close(code, &reason);
@@ -120,24 +127,61 @@ impl Phone {
 
     /// Sends what waits, within reason, answers a goodbye of the phone's, and lets it go.
     pub(crate) async fn close(mut self) {
-        self.outbox.close();
-        let Ok(Ok(sink)) = timeout(LAST_WORDS, &mut self.writer).await else {
-            self.writer.abort();
+        self.line.outbox.close();
+        if timeout(LAST_WORDS, poll_fn(|context| self.line.poll_write(context))).await.is_err() {
             return;
-        };
-        if let Ok(mut socket) = self.inbox.reunite(sink) {
-            // The answer to a close frame was made when that was read; here it is written.
-            let _ = timeout(LAST_WORDS, socket.flush()).await;
-            let _ = timeout(LINGER, hear_out(socket.into_inner())).await;
         }
+        // The answer to a close frame was made when that was read; here it is written.
+        let _ = timeout(LAST_WORDS, self.line.socket.flush()).await;
+        let _ = timeout(LINGER, hear_out(self.line.socket.into_inner())).await;
     }
 
     /// What a phone that reads nothing is told, in place of what it has not read.
-    fn too_slow(&self) -> Trouble {
-        self.outbox.clear();
+    fn too_slow(&mut self) -> Trouble {
+        self.line.outbox.clear();
         let sentence = "The call was ended because this device read nothing of it for too long: check its network \
                         and call again.";
         Trouble::new(Code::TooSlow, sentence)
+    }
+}
+
+impl Line {
+    /// Sends a frame as soon as it can be.
+    fn send(&mut self, frame: Frame) {
+        self.outbox.push(frame);
+        // Whoever waits for the next thing is woken when the rest can go.
+        let _ = self.poll_write(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Writes what can be written, then reads if it may.
+    fn poll(&mut self, may_read: bool, context: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        let _ = self.poll_write(context);
+        if may_read { self.socket.poll_next_unpin(context) } else { Poll::Pending }
+    }
+
+    /// Ready when nothing waits, or nothing can be written any more.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.in_flight {
+                let outcome = ready!(self.socket.poll_flush_unpin(context));
+                self.in_flight = false;
+                self.wrote(&outcome);
+            }
+            let Some(frame) = self.outbox.pop() else { return Poll::Ready(()) };
+            let outcome = self.socket.start_send_unpin(message(frame));
+            self.in_flight = outcome.is_ok();
+            if outcome.is_err() {
+                self.wrote(&outcome);
+            }
+        }
+    }
+
+    fn wrote(&mut self, outcome: &Result<(), Error>) {
+        if outcome.is_err() {
+            self.outbox.close();
+            self.outbox.clear();
+        }
+        self.outbox.written();
     }
 }
 
@@ -177,18 +221,6 @@ fn is_hang_up(error: &Error) -> bool {
     matches!(error, Error::Protocol(Broken::ResetWithoutClosingHandshake | Broken::SendAfterClosing))
 }
 
-/// Writes what the outbox gives until it ends, and hands the sink back.
-async fn write(mut sink: SplitSink<Socket, Message>, outbox: Arc<Outbox>) -> SplitSink<Socket, Message> {
-    while let Some(frame) = outbox.next().await {
-        if sink.send(message(frame)).await.is_err() {
-            outbox.close();
-            outbox.clear();
-        }
-        outbox.written();
-    }
-    sink
-}
-
 fn message(frame: Frame) -> Message {
     match frame {
         Frame::Text(text) => Message::text(text),
@@ -207,6 +239,9 @@ async fn hear_out(mut raw: Raw) {
     let mut unread = [0; 4096];
     while raw.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }
+
+/// Some frames of a microphone. The socket fills so much with zeros for each read; what is larger gets its own room.
+const READ_BYTES: usize = 4 * 1024;
 
 /// Often enough for the shortest idle timeouts of mobile networks and of load balancers.
 const PING_EVERY: Duration = Duration::from_secs(15);

@@ -1,13 +1,11 @@
 //! A conversation with the service over a [`Link`].
 
 use crate::link::{Address, Closed, Event, Link};
-use bytes::Bytes;
 use core::fmt;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
-use vivavoce_gemini::{Blob, ClientMessage, RealtimeInput, ServerMessage};
+use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
 use vivavoce_session::RelayInput;
-use vivavoce_wire::SPEECH_RATE_HZ;
 
 /// A conversation with the service, from the first try to connect. Dropping it hangs up.
 #[derive(Debug)]
@@ -26,11 +24,13 @@ impl Service {
         Self { link: Link::open(address, former), keys }
     }
 
-    /// Waits for the next thing from the service; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self) -> RelayInput {
+    /// Waits for the next thing from the service, which is nothing that it says unless it may be read, or for room to send
+    /// more; may be dropped and called again without a loss.
+    pub(crate) async fn next(&mut self, may_read: bool) -> RelayInput {
         loop {
-            let input = match self.link.next().await {
+            let input = match self.link.next(may_read).await {
                 Event::Open => Some(RelayInput::ServiceOpen),
+                Event::Room => Some(RelayInput::Timeout),
                 Event::Text(text) => self.heard(text.as_str().as_bytes()),
                 Event::Binary(bytes) => self.heard(&bytes),
                 Event::Closed(Closed { code, reason }) => {
@@ -61,16 +61,11 @@ impl Service {
         self.link.has_room()
     }
 
-    /// Waits until there is room.
-    pub(crate) fn room(&self) -> impl Future<Output = ()> + 'static {
-        self.link.room()
-    }
-
     /// Sends a message.
     ///
     /// # Errors
     /// The service takes nothing any more: how it counts as gone.
-    pub(crate) fn send(&self, message: &ClientMessage) -> Result<(), RelayInput> {
+    pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), RelayInput> {
         self.push(message.encode())
     }
 
@@ -78,9 +73,8 @@ impl Service {
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn send_audio(&self, pcm: Bytes) -> Result<(), RelayInput> {
-        let sound = RealtimeInput::audio(Blob::pcm(SPEECH_RATE_HZ, pcm));
-        self.push(ClientMessage::from(sound).encode())
+    pub(crate) fn send_audio(&mut self, pcm: &[u8]) -> Result<(), RelayInput> {
+        self.push(RealtimeInput::encode_speech(pcm))
     }
 
     /// Hangs up; the task ends when the service knows.
@@ -88,7 +82,7 @@ impl Service {
         self.link.close()
     }
 
-    fn push(&self, text: String) -> Result<(), RelayInput> {
+    fn push(&mut self, text: String) -> Result<(), RelayInput> {
         self.link.send(Message::text(text)).map_err(gone)
     }
 }

@@ -327,6 +327,7 @@ impl<'p> Conversation<'p> {
                 }
                 self.handle(ClientInput::SocketBinary(bytes));
             }
+            Event::Room => {}
             Event::Closed(Closed { code, reason }) => {
                 self.link = None;
                 if !self.was_reached {
@@ -367,7 +368,7 @@ impl<'p> Conversation<'p> {
     }
 
     fn send(&mut self, message: Message) {
-        if let Some(Err(closed)) = self.link.as_ref().map(|link| link.send(message)) {
+        if let Some(Err(closed)) = self.link.as_mut().map(|link| link.send(message)) {
             self.progress.line(&format!("the proxy is gone: {}", closed.reason));
             self.link = None;
         }
@@ -451,7 +452,7 @@ impl Progress<'_> {
 /// The next thing from the proxy; never, while there is no socket.
 async fn next(link: &mut Option<Link>) -> Event {
     match link {
-        Some(link) => link.next().await,
+        Some(link) => link.next(true).await,
         None => core::future::pending().await,
     }
 }

@@ -8,51 +8,65 @@ use vivavoce_dsp::{Resampler, pcm};
 use vivavoce_wire::UPLINK_RATES_HZ;
 
 /// Something to say.
-#[derive(Clone, PartialEq)]
-pub(crate) struct Speech {
-    pub(crate) rate_hz: u32,
-    pub(crate) samples: Vec<i16>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// One that a microphone may have.
+    pub rate_hz: u32,
+    /// At least one.
+    pub samples: Vec<i16>,
 }
 
 /// Why a file says nothing.
 #[derive(Debug)]
 pub struct WavError {
     file: PathBuf,
-    kind: Kind,
+    fault: Fault,
 }
 
-#[derive(Debug)]
-enum Kind {
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The system does not give it.
     Unreadable(String),
+    /// Its bytes are no WAV file that can be read.
     NoWav(String),
+    /// Nobody records at so many samples a second.
     Rate(u32),
+    /// It holds no sound.
     Empty,
 }
 
 impl Speech {
-    /// Reads a file: all channels mixed to one, at its own rate where a microphone may have that, else at the
-    /// nearest that one may have.
+    /// Reads a file, as [`Self::decode`] does.
     ///
     /// # Errors
     /// What is wrong with the file.
     pub(crate) fn read(path: &Path) -> Result<Self, WavError> {
-        let fail = |kind| WavError { file: path.to_owned(), kind };
-        let mut file = std::fs::read(path).map_err(|error| fail(Kind::Unreadable(error.to_string())))?;
+        let file = std::fs::read(path).map_err(|error| Fault::Unreadable(error.to_string()));
+        file.and_then(Self::decode).map_err(|fault| WavError { file: path.to_owned(), fault })
+    }
+
+    /// Reads the bytes of a file: all channels mixed to one, at its own rate where a microphone may have that, else at
+    /// the nearest that one may have.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn decode(mut file: Vec<u8>) -> Result<Self, Fault> {
         measure(&mut file);
-        let reader = WavReader::new(file.as_slice()).map_err(|error| fail(no_wav(&error)))?;
+        let reader = WavReader::new(file.as_slice()).map_err(|error| no_wav(&error))?;
         if !(1..=32).contains(&reader.spec().bits_per_sample) {
-            return Err(fail(no_wav(&hound::Error::Unsupported)));
+            return Err(no_wav(&hound::Error::Unsupported));
         }
         let rate_hz = reader.spec().sample_rate;
-        let voice = mono(reader).map_err(|error| fail(no_wav(&error)))?;
+        let voice = mono(reader).map_err(|error| no_wav(&error))?;
         if voice.is_empty() {
-            return Err(fail(Kind::Empty));
+            return Err(Fault::Empty);
         }
         if UPLINK_RATES_HZ.contains(&rate_hz) {
             return Ok(Self { rate_hz, samples: pcm::integers(voice).collect() });
         }
         let speech = Self { rate_hz, samples: Vec::new() };
-        speech.resampled(&voice, nearest(rate_hz)).ok_or_else(|| fail(Kind::Rate(rate_hz)))
+        speech.resampled(&voice, nearest(rate_hz)).ok_or(Fault::Rate(rate_hz))
     }
 
     /// The same words at another rate.
@@ -146,8 +160,8 @@ fn nearest(rate_hz: u32) -> u32 {
     if rate_hz > *UPLINK_RATES_HZ.end() { *UPLINK_RATES_HZ.end() } else { *UPLINK_RATES_HZ.start() }
 }
 
-fn no_wav(error: &hound::Error) -> Kind {
-    Kind::NoWav(match error {
+fn no_wav(error: &hound::Error) -> Fault {
+    Fault::NoWav(match error {
         hound::Error::Unsupported => "it is packed in a way other than plain 8 to 32 bit samples".to_owned(),
         hound::Error::FormatError(what) => (*what).to_owned(),
         hound::Error::IoError(_) => "it ends within its header".to_owned(),
@@ -158,16 +172,16 @@ fn no_wav(error: &hound::Error) -> Kind {
 impl fmt::Display for WavError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
-        match &self.kind {
-            Kind::Unreadable(why) => write!(f, "cannot read \"{file}\": {why}"),
-            Kind::NoWav(why) => write!(f, "\"{file}\" is no WAV file that can be spoken: {why}"),
-            Kind::Rate(found) => write!(
+        match &self.fault {
+            Fault::Unreadable(why) => write!(f, "cannot read \"{file}\": {why}"),
+            Fault::NoWav(why) => write!(f, "\"{file}\" is no WAV file that can be spoken: {why}"),
+            Fault::Rate(found) => write!(
                 f,
                 "\"{file}\" says it has {found} samples a second; expected {} to {}",
                 vivavoce_dsp::resampler::RATES_HZ.start(),
                 vivavoce_dsp::resampler::RATES_HZ.end()
             ),
-            Kind::Empty => write!(f, "\"{file}\" holds no sound"),
+            Fault::Empty => write!(f, "\"{file}\" holds no sound"),
         }
     }
 }
