@@ -183,13 +183,13 @@ impl Call {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
                     }
                     self.was_up |= matches!(&message, FromProxy::Ready(_));
-                    self.to_phone(|phone| phone.send(&message, sequence));
+                    self.tell_phone(|phone| phone.send(&message, sequence));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => self.to_phone(|phone| phone.send_audio(bytes)),
-                RelayOutput::DropAudio { epoch } => self.to_phone(|phone| phone.drop_audio(epoch)),
+                RelayOutput::ToPhoneAudio(bytes) => self.tell_phone(|phone| phone.send_audio(bytes)),
+                RelayOutput::DropAudio { epoch } => self.tell_phone(|phone| phone.drop_audio(epoch)),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
-                    self.to_phone(|phone| phone.send_close(code, &reason));
+                    self.tell_phone(|phone| phone.send_close(code, &reason));
                     self.part();
                 }
             }
@@ -291,7 +291,7 @@ impl Call {
         }
     }
 
-    fn to_phone(&mut self, how: impl FnOnce(&mut Phone)) {
+    fn tell_phone(&mut self, how: impl FnOnce(&mut Phone)) {
         let _ = self.phone.as_mut().map(how);
     }
 

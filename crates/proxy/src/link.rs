@@ -222,12 +222,14 @@ impl Line<'_> {
         if was_crowded && self.waiting.len() <= FULL {
             return Poll::Ready(Event::Room);
         }
-        while may_read {
+        if !may_read {
+            return Poll::Pending;
+        }
+        loop {
             if let Some(event) = event(ready!(self.socket.poll_next_unpin(context))) {
                 return Poll::Ready(event);
             }
         }
-        Poll::Pending
     }
 
     /// Ready when nothing waits, or nothing can be written any more; why not is read.
