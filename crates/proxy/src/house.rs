@@ -4,7 +4,7 @@ use crate::addresses::Addresses;
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::link::Address;
+use crate::dial::Address;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::tools::Toolbox;

@@ -8,6 +8,7 @@
 //! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
 //!   where, how much they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
+//! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
 //! - [`talk`]: the other side, from a terminal.
@@ -25,8 +26,10 @@ mod call;
 mod calls;
 pub mod command;
 pub mod config;
+mod dial;
 mod entry;
 pub mod environment;
+mod frames;
 mod greeting;
 mod house;
 mod link;
@@ -43,6 +46,7 @@ pub mod server;
 mod service;
 mod setup;
 mod simulator;
+mod socket;
 mod store;
 pub mod talk;
 mod tools;

@@ -1,25 +1,19 @@
 //! The guard of a WebSocket that we opened: to the service, or, for `talk`, to a proxy.
 
 use crate::alarm::Alarm;
-use axum::http::HeaderMap;
+use crate::dial::{Address, Stream};
+use crate::frames::Message;
+use crate::socket::{Gone, Socket};
 use bytes::Bytes;
 use core::future::poll_fn;
 use core::mem;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
-use futures_util::{SinkExt, StreamExt};
-use rustls::pki_types::CertificateDer;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use tokio::net::TcpStream;
+use std::io;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 /// A socket from the first try to connect. Dropping it says goodbye. What is sent goes at once where the socket takes it, and
 /// else while [`Self::next`] is waited for.
@@ -27,7 +21,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 pub(crate) struct Link {
     stage: Stage,
     waiting: VecDeque<Message>,
-    /// Whether a frame is on its way that the socket has not taken whole.
+    /// Whether something is on its way that the socket has not taken whole.
     in_flight: bool,
     /// Since when the other side has taken nothing although something waits.
     stuck_since: Option<Instant>,
@@ -38,11 +32,13 @@ pub(crate) struct Link {
 #[derive(Debug)]
 enum Stage {
     /// It is on its way, or the reason why it will not come.
-    Connecting(oneshot::Receiver<Result<Socket, String>>, JoinHandle<()>),
-    Open(Box<Socket>),
+    Connecting(oneshot::Receiver<Result<Outgoing, String>>, JoinHandle<()>),
+    Open(Box<Outgoing>),
     /// Goodbye is being said, if there was anybody to say it to.
     Over(Option<JoinHandle<()>>),
 }
+
+type Outgoing = Socket<Stream>;
 
 /// What came of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +46,7 @@ pub(crate) enum Event {
     /// It is open.
     Open,
     /// A text frame came.
-    Text(Utf8Bytes),
+    Text(String),
     /// A binary frame came.
     Binary(Bytes),
     /// So little is unsent again that more may be made.
@@ -66,33 +62,6 @@ pub(crate) struct Closed {
     pub(crate) code: u16,
     /// The close reason, or why there is no connection: `HTTP 403 …` where that was the answer.
     pub(crate) reason: String,
-}
-
-/// Where to, and how.
-#[derive(Clone)]
-pub(crate) struct Address {
-    /// `ws://…` or `wss://…`.
-    pub(crate) url: String,
-    /// What else the request says.
-    pub(crate) headers: HeaderMap,
-    tls: Connector,
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-impl Address {
-    /// `authorities` are trusted besides those that browsers trust.
-    pub(crate) fn new(url: String, headers: HeaderMap, authorities: &[CertificateDer<'static>]) -> Self {
-        Self { url, headers, tls: Connector::Rustls(Arc::new(tls_config(authorities))) }
-    }
-
-    async fn connect(&self) -> Result<Socket, Error> {
-        let mut request = self.url.as_str().into_client_request()?;
-        request.headers_mut().extend(self.headers.clone());
-        let config = WebSocketConfig::default().read_buffer_size(READ_BYTES).write_buffer_size(0);
-        let socket = connect_async_tls_with_config(request, Some(config), true, Some(self.tls.clone())).await;
-        socket.map(|(socket, _response)| socket)
-    }
 }
 
 impl Link {
@@ -209,7 +178,7 @@ impl Drop for Link {
 
 /// A socket that is open, and what waits for it.
 struct Line<'l> {
-    socket: &'l mut Socket,
+    socket: &'l mut Outgoing,
     waiting: &'l mut VecDeque<Message>,
     in_flight: &'l mut bool,
     stuck_since: &'l mut Option<Instant>,
@@ -226,7 +195,7 @@ impl Line<'_> {
             return Poll::Pending;
         }
         loop {
-            if let Some(event) = event(ready!(self.socket.poll_next_unpin(context))) {
+            if let Some(event) = event(ready!(self.socket.poll_next(context))) {
                 return Poll::Ready(event);
             }
         }
@@ -235,13 +204,17 @@ impl Line<'_> {
     /// Ready when nothing waits, or nothing can be written any more; why not is read.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            if *self.in_flight {
-                let outcome = ready!(self.socket.poll_flush_unpin(context));
-                *self.in_flight = false;
+            let outcome = ready!(self.socket.poll_flush(context));
+            if mem::take(self.in_flight) || outcome.is_err() {
                 self.wrote(&outcome);
             }
-            let Some(message) = self.waiting.pop_front() else { return Poll::Ready(()) };
-            let outcome = self.socket.start_send_unpin(message);
+            if self.socket.has_said_goodbye() {
+                self.waiting.clear();
+            }
+            if self.waiting.is_empty() {
+                return Poll::Ready(());
+            }
+            let outcome = self.socket.write(context, || self.waiting.pop_front());
             *self.in_flight = outcome.is_ok();
             if outcome.is_err() {
                 self.wrote(&outcome);
@@ -249,7 +222,7 @@ impl Line<'_> {
         }
     }
 
-    fn wrote(&mut self, outcome: &Result<(), Error>) {
+    fn wrote(&mut self, outcome: &io::Result<()>) {
         if outcome.is_err() {
             self.waiting.clear();
         }
@@ -261,7 +234,7 @@ impl Line<'_> {
 }
 
 /// Connects, and reports the socket or why there is none; hangs up where nobody waits for it any more.
-async fn connect(address: &Address, mut report: oneshot::Sender<Result<Socket, String>>) {
+async fn connect(address: &Address, mut report: oneshot::Sender<Result<Outgoing, String>>) {
     let outcome = tokio::select! {
         outcome = timeout(CONNECT_DEADLINE, address.connect()) => outcome,
         () = report.closed() => return,
@@ -271,7 +244,7 @@ async fn connect(address: &Address, mut report: oneshot::Sender<Result<Socket, S
             keep_alive(&socket);
             Ok(socket)
         }
-        Ok(Err(error)) => Err(explain(&error)),
+        Ok(Err(reason)) => Err(reason),
         Err(_elapsed) => Err(format!("no connection within {} s", CONNECT_DEADLINE.as_secs())),
     };
     if let Err(Ok(socket)) = report.send(outcome) {
@@ -280,78 +253,48 @@ async fn connect(address: &Address, mut report: oneshot::Sender<Result<Socket, S
 }
 
 /// Says what waits, then goodbye, and reads to the end, so that both sides' are said.
-async fn say_goodbye(mut socket: Box<Socket>, waiting: VecDeque<Message>) {
-    let words = async {
-        for message in waiting {
-            socket.send(message).await?;
-        }
-        socket.flush().await
+async fn say_goodbye(mut socket: Box<Outgoing>, mut waiting: VecDeque<Message>) {
+    waiting.push_back(Message::Close(None));
+    let (mut in_flight, mut stuck_since) = (false, None);
+    let mut line = Line {
+        socket: &mut socket,
+        waiting: &mut waiting,
+        in_flight: &mut in_flight,
+        stuck_since: &mut stuck_since,
     };
-    let _ = timeout(LAST_WORDS, words).await;
-    let farewell = async {
-        let _ = socket.close().await;
-        while let Some(Ok(_)) = socket.next().await {}
-    };
+    let _ = timeout(LAST_WORDS, poll_fn(|context| line.poll_write(context))).await;
+    let farewell = poll_fn(|context| {
+        while ready!(socket.poll_next(context)).is_ok() {}
+        Poll::Ready(())
+    });
     let _ = timeout(GOODBYE, farewell).await;
 }
 
 /// Has the system notice a peer that is gone although nothing is sent to it.
-fn keep_alive(socket: &Socket) {
-    let stream = match socket.get_ref() {
-        MaybeTlsStream::Plain(stream) => stream,
-        MaybeTlsStream::Rustls(stream) => stream.get_ref().0,
-        _ => return,
-    };
+fn keep_alive(socket: &Outgoing) {
     let rhythm = socket2::TcpKeepalive::new().with_time(ALIVE_EVERY).with_interval(ALIVE_EVERY);
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_keepalive(&rhythm) {
+    if let Err(error) = socket2::SockRef::from(socket.get_ref().tcp()).set_tcp_keepalive(&rhythm) {
         tracing::debug!(%error, "a socket option was refused");
     }
 }
 
 /// What a frame means; none for those that only show that somebody is there.
-fn event(message: Option<Result<Message, Error>>) -> Option<Event> {
+fn event(message: Result<Message, Gone>) -> Option<Event> {
     match message {
-        Some(Ok(Message::Text(text))) => Some(Event::Text(text)),
-        Some(Ok(Message::Binary(bytes))) => Some(Event::Binary(bytes)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
-        Some(Ok(Message::Close(Some(frame)))) => {
-            let reason = frame.reason.as_str().to_owned();
-            Some(Event::Closed(Closed { code: frame.code.into(), reason }))
-        }
-        Some(Ok(Message::Close(None))) => Some(Event::Closed(Closed { code: 1005, reason: String::new() })),
-        Some(Err(error)) => Some(lost(&explain(&error))),
-        None => Some(lost("the connection was lost")),
+        Ok(Message::Text(text)) => Some(Event::Text(text)),
+        Ok(Message::Binary(bytes)) => Some(Event::Binary(bytes)),
+        Ok(Message::Ping(_) | Message::Pong(_)) => None,
+        Ok(Message::Close(Some((code, reason)))) => Some(Event::Closed(Closed { code, reason })),
+        Ok(Message::Close(None)) => Some(Event::Closed(Closed { code: 1005, reason: String::new() })),
+        Err(Gone::Lost(Some(error))) => Some(lost(&error.to_string())),
+        Err(Gone::Lost(None)) => Some(lost("the connection was lost")),
+        Err(Gone::Broken(broken)) => Some(lost(&broken.to_string())),
     }
 }
 
 fn lost(reason: &str) -> Event {
     Event::Closed(Closed { code: 1006, reason: reason.to_owned() })
 }
-
-/// Why there is no connection, without the address, which may hold a credential.
-fn explain(error: &Error) -> String {
-    match error {
-        Error::Http(response) => format!("HTTP {}", response.status()),
-        Error::Url(_) => "its address is none".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// TLS by ring; the roots that Mozilla trusts are compiled in.
-pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(authorities.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring knows the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-/// A piece of the model's voice as it usually comes. The socket fills so much with zeros for each read; what is larger gets
-/// its own room.
-const READ_BYTES: usize = 4 * 1024;
 
 /// More than [`FULL`] and all that one thing can lead to: half a minute of early sound, its ends and its texts.
 const MOST_WAITING: usize = 8_192;

@@ -1,9 +1,11 @@
 //! Between proxies that share their calls: a phone that comes to one while another has its call is passed on to that,
 //! until it lets go of the call.
 
+use crate::dial::Address;
+use crate::frames::Message;
 use crate::greeting;
 use crate::house::{House, going_down};
-use crate::link::{Address, Event, Link};
+use crate::link::{Event, Link};
 use crate::phone::{Heard, Phone};
 use crate::routes::refuse;
 use crate::upgrade::Upgrade;
@@ -15,7 +17,6 @@ use axum::routing::get;
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use vivavoce_wire::message::{FromClient, Hello};
 use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
 
@@ -30,7 +31,7 @@ async fn node(State(house): State<Arc<House>>, mut request: Request) -> Response
         Ok(upgrade) => upgrade,
         Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
     };
-    let (response, socket) = upgrade.accept(Phone::socket_config(house.config.limits.max_frame_bytes));
+    let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
         let phone = Phone::open(socket, house.config.limits.unread);
@@ -51,7 +52,7 @@ pub(crate) async fn pass_on(house: &House, owner: &str, hello: &Hello, phone: Ph
     tracing::info!("passing a phone on to the proxy that has its call");
     house.metrics.passed_on.inc();
     let hello = FromClient::Hello(hello.clone());
-    if link.send(Message::text(hello.encode())).is_err() {
+    if link.send(Message::Text(hello.encode())).is_err() {
         return Err(phone);
     }
     converse(house, phone, link).await;
@@ -64,7 +65,7 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
         let has_room = link.has_room();
         let message = tokio::select! {
             heard = phone.next(has_room) => match heard {
-                Heard::Text(text) => Message::text(text),
+                Heard::Text(text) => Message::Text(text),
                 Heard::Binary(bytes) => Message::Binary(bytes),
                 Heard::Alive => Message::Ping(bytes::Bytes::new()),
                 Heard::Fault(trouble) => {
@@ -76,7 +77,7 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
             event = link.next(true) => match event {
                 Event::Open | Event::Room => continue,
                 Event::Text(text) => {
-                    phone.send_text(text.as_str().to_owned());
+                    phone.send_text(text);
                     continue;
                 }
                 Event::Binary(bytes) => {

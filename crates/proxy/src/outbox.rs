@@ -86,6 +86,11 @@ impl Outbox {
         self.stuck_since.map(|since| since + patience)
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// Whether more waits than any phone that reads can have left over.
     pub(crate) const fn is_overfull(&self) -> bool {
         self.bytes > MOST_BYTES

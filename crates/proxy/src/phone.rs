@@ -1,19 +1,18 @@
 //! The guard of a phone's socket.
 
 use crate::alarm::Alarm;
+use crate::frames::{Broken, Message};
 use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
-use crate::upgrade::{Raw, Socket};
+use crate::socket::Gone;
+use crate::upgrade::Incoming;
 use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
-use futures_util::{SinkExt, StreamExt};
+use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
 
 /// A phone at the other end of a socket. What is sent goes at once where the socket takes it, and else while [`Self::next`]
@@ -30,9 +29,9 @@ pub(crate) struct Phone {
 /// The socket, and what waits for it.
 #[derive(Debug)]
 struct Line {
-    socket: Socket,
+    socket: Incoming,
     outbox: Outbox,
-    /// Whether a frame is on its way that the socket has not taken whole.
+    /// Whether something is on its way that the socket has not taken whole.
     in_flight: bool,
 }
 
@@ -53,19 +52,9 @@ pub(crate) enum Heard {
 
 impl Phone {
     /// Takes over a fresh socket; `patience` is how long the phone may leave everything unread.
-    pub(crate) fn open(socket: Socket, patience: Duration) -> Self {
+    pub(crate) fn open(socket: Incoming, patience: Duration) -> Self {
         let line = Line { socket, outbox: Outbox::default(), in_flight: false };
         Self { line, alarm: Alarm::default(), ping_at: Instant::now() + PING_EVERY, patience }
-    }
-
-    /// How a phone's socket is to be set up.
-    pub(crate) fn socket_config(max_frame_bytes: u32) -> WebSocketConfig {
-        let most = Some(max_frame_bytes as usize);
-        WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(most)
-            .max_frame_size(most)
     }
 
     /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped
@@ -131,8 +120,6 @@ impl Phone {
         if timeout(LAST_WORDS, poll_fn(|context| self.line.poll_write(context))).await.is_err() {
             return;
         }
-        // The answer to a close frame was made when that was read; here it is written.
-        let _ = timeout(LAST_WORDS, self.line.socket.flush()).await;
         let _ = timeout(LINGER, hear_out(self.line.socket.into_inner())).await;
     }
 
@@ -154,21 +141,27 @@ impl Line {
     }
 
     /// Writes what can be written, then reads if it may.
-    fn poll(&mut self, may_read: bool, context: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+    fn poll(&mut self, may_read: bool, context: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
         let _ = self.poll_write(context);
-        if may_read { self.socket.poll_next_unpin(context) } else { Poll::Pending }
+        if may_read { self.socket.poll_next(context) } else { Poll::Pending }
     }
 
     /// Ready when nothing waits, or nothing can be written any more.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            if self.in_flight {
-                let outcome = ready!(self.socket.poll_flush_unpin(context));
-                self.in_flight = false;
+            let outcome = ready!(self.socket.poll_flush(context));
+            if core::mem::take(&mut self.in_flight) || outcome.is_err() {
                 self.wrote(&outcome);
             }
-            let Some(frame) = self.outbox.pop() else { return Poll::Ready(()) };
-            let outcome = self.socket.start_send_unpin(message(frame));
+            if self.socket.has_said_goodbye() {
+                self.outbox.close();
+                self.outbox.clear();
+            }
+            if self.outbox.is_empty() {
+                return Poll::Ready(());
+            }
+            let Self { socket, outbox, .. } = self;
+            let outcome = socket.write(context, || outbox.pop().map(message));
             self.in_flight = outcome.is_ok();
             if outcome.is_err() {
                 self.wrote(&outcome);
@@ -176,7 +169,7 @@ impl Line {
         }
     }
 
-    fn wrote(&mut self, outcome: &Result<(), Error>) {
+    fn wrote(&mut self, outcome: &io::Result<()>) {
         if outcome.is_err() {
             self.outbox.close();
             self.outbox.clear();
@@ -186,62 +179,51 @@ impl Line {
 }
 
 /// What a frame means for the call.
-fn understand(message: Option<Result<Message, Error>>) -> Heard {
+fn understand(message: Result<Message, Gone>) -> Heard {
     match message {
-        Some(Ok(Message::Text(text))) => Heard::Text(text.as_str().to_owned()),
-        Some(Ok(Message::Binary(bytes))) => Heard::Binary(bytes),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Heard::Alive,
-        Some(Err(error)) => trouble(&error).map_or(Heard::Gone, Heard::Fault),
-        Some(Ok(Message::Close(_))) | None => Heard::Gone,
+        Ok(Message::Text(text)) => Heard::Text(text),
+        Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
+        Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Alive,
+        Err(Gone::Broken(broken)) => Heard::Fault(trouble(broken)),
+        Ok(Message::Close(_)) | Err(Gone::Lost(_)) => Heard::Gone,
     }
 }
 
-/// What to tell a phone that broke the rules of WebSockets; none if it is gone.
-fn trouble(error: &Error) -> Option<Trouble> {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+/// What to tell a phone that broke the rules of WebSockets.
+fn trouble(broken: Broken) -> Trouble {
+    match broken {
+        Broken::TooLarge { found, most } => {
             let sentence =
-                format!("Frames may hold up to {max_size} bytes; found one of {size}: send less at a time.");
-            Some(Trouble::new(Code::TooLarge, sentence))
+                format!("Frames may hold up to {most} bytes; found one of {found}: send less at a time.");
+            Trouble::new(Code::TooLarge, sentence)
         }
-        Error::Utf8(_) => {
+        Broken::NotText => {
             let detail = "text frames hold JSON in UTF-8; found bytes that are none";
-            Some(Trouble::misunderstood(Code::BadMessage, detail))
+            Trouble::misunderstood(Code::BadMessage, detail)
         }
-        Error::Protocol(broken) if !is_hang_up(error) => {
-            let detail = format!("expected frames as RFC 6455 has them; found that they break it: {broken}");
-            Some(Trouble::misunderstood(Code::BadMessage, detail))
+        Broken::Rule(rule) => {
+            let detail = format!("expected frames as RFC 6455 has them; found that they break it: {rule}");
+            Trouble::misunderstood(Code::BadMessage, detail)
         }
-        _ => None,
     }
-}
-
-fn is_hang_up(error: &Error) -> bool {
-    use tokio_tungstenite::tungstenite::error::ProtocolError as Broken;
-    matches!(error, Error::Protocol(Broken::ResetWithoutClosingHandshake | Broken::SendAfterClosing))
 }
 
 fn message(frame: Frame) -> Message {
     match frame {
-        Frame::Text(text) => Message::text(text),
+        Frame::Text(text) => Message::Text(text),
         Frame::Audio { bytes, .. } => Message::Binary(bytes),
         Frame::Ping => Message::Ping(Bytes::new()),
-        Frame::Close { code, reason } => {
-            Message::Close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from(reason) }))
-        }
+        Frame::Close { code, reason } => Message::Close(Some((code, reason))),
     }
 }
 
 /// Sends the connection's end and reads until the phone's: closing with something unread would reset the connection,
 /// and the phone might never see our last words.
-async fn hear_out(mut raw: Raw) {
-    let _ = raw.shutdown().await;
+async fn hear_out(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
     let mut unread = [0; 4096];
-    while raw.read(&mut unread).await.is_ok_and(|count| count > 0) {}
+    while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }
-
-/// Some frames of a microphone. The socket fills so much with zeros for each read; what is larger gets its own room.
-const READ_BYTES: usize = 4 * 1024;
 
 /// Often enough for the shortest idle timeouts of mobile networks and of load balancers.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -259,9 +241,9 @@ mod tests {
     #[test]
     fn takes_the_socket_s_own_frames_as_signs_of_life() {
         for message in [Message::Ping(Bytes::new()), Message::Pong(Bytes::from_static(b"mine"))] {
-            assert!(matches!(understand(Some(Ok(message))), Heard::Alive));
+            assert!(matches!(understand(Ok(message)), Heard::Alive));
         }
-        assert!(matches!(understand(Some(Ok(Message::Close(None)))), Heard::Gone));
-        assert!(matches!(understand(None), Heard::Gone));
+        assert!(matches!(understand(Ok(Message::Close(None))), Heard::Gone));
+        assert!(matches!(understand(Err(Gone::Lost(None))), Heard::Gone));
     }
 }

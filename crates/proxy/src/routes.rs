@@ -64,8 +64,7 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
     };
     let connected = connect(&house, &request);
     let trouble = objection(&house, &upgrade, &caller).or_else(|| connected.as_ref().err().cloned());
-    let config = Phone::socket_config(house.config.limits.max_frame_bytes);
-    let (response, socket) = upgrade.accept(config);
+    let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
         let phone = Phone::open(socket, house.config.limits.unread);

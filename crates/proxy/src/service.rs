@@ -1,9 +1,10 @@
 //! A conversation with the service over a [`Link`].
 
-use crate::link::{Address, Closed, Event, Link};
+use crate::dial::Address;
+use crate::frames::Message;
+use crate::link::{Closed, Event, Link};
 use core::fmt;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
 use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
 use vivavoce_session::RelayInput;
 
@@ -31,7 +32,7 @@ impl Service {
             let input = match self.link.next(may_read).await {
                 Event::Open => Some(RelayInput::ServiceOpen),
                 Event::Room => Some(RelayInput::Timeout),
-                Event::Text(text) => self.heard(text.as_str().as_bytes()),
+                Event::Text(text) => self.heard(text.as_bytes()),
                 Event::Binary(bytes) => self.heard(&bytes),
                 Event::Closed(Closed { code, reason }) => {
                     Some(RelayInput::ServiceClosed { code, reason: self.keys.without(reason) })
@@ -83,7 +84,7 @@ impl Service {
     }
 
     fn push(&mut self, text: String) -> Result<(), RelayInput> {
-        self.link.send(Message::text(text)).map_err(gone)
+        self.link.send(Message::Text(text)).map_err(gone)
     }
 }
 

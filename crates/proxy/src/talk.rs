@@ -8,8 +8,10 @@ pub mod player;
 pub mod tally;
 pub mod wav;
 
+use crate::dial::Address;
 use crate::environment::Environment;
-use crate::link::{Address, Closed, Event, Link};
+use crate::frames::Message;
+use crate::link::{Closed, Event, Link};
 use bytes::Bytes;
 use core::fmt;
 use core::time::Duration;
@@ -20,8 +22,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use tally::{Figures, Tally, milliseconds};
 use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use vivavoce_session::client::{ClientEvent, Who};
 use vivavoce_session::{Client, ClientConfig, ClientInput, ClientOutput, Moment};
 use vivavoce_wire::message::Mode;
@@ -319,7 +319,7 @@ impl<'p> Conversation<'p> {
                         return;
                     }
                 }
-                self.handle(ClientInput::SocketText(text.as_str().to_owned()));
+                self.handle(ClientInput::SocketText(text));
             }
             Event::Binary(bytes) => {
                 if let Ok(frame) = AudioFrame::decode(&bytes) {
@@ -349,10 +349,10 @@ impl<'p> Conversation<'p> {
                     return;
                 }
                 ClientOutput::Open { url: _ } => self.link = Some(Link::open(self.address.clone(), None)),
-                ClientOutput::SendText(text) => self.send(Message::text(text)),
+                ClientOutput::SendText(text) => self.send(Message::Text(text)),
                 ClientOutput::SendBinary(bytes) => self.send(Message::Binary(bytes)),
                 ClientOutput::CloseSocket { code, reason } => {
-                    self.send(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() })));
+                    self.send(Message::Close(Some((code, reason))));
                     self.link = None;
                 }
                 ClientOutput::Play { epoch, position, pcm } => {

@@ -1,19 +1,19 @@
 //! From an HTTP request to a WebSocket.
 
+use crate::frames::End;
+use crate::socket::Socket;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use ring::digest;
+use tokio::net::TcpStream;
 use vivavoce_wire::SUBPROTOCOL;
 
-/// The bytes under a WebSocket that came in by HTTP.
-pub(crate) type Raw = TokioIo<Upgraded>;
-
 /// A WebSocket that came in by HTTP.
-pub(crate) type Socket = WebSocketStream<Raw>;
+pub(crate) type Incoming = Socket<TcpStream>;
 
 /// A client's wish for a WebSocket, well-formed.
 pub(crate) struct Upgrade {
@@ -40,7 +40,7 @@ impl Upgrade {
         let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
             return Err("The header Sec-WebSocket-Key is missing.");
         };
-        let accept = derive_accept_key(key.as_bytes());
+        let accept = accept_key(key.as_bytes());
         let offered = offered(headers);
         let speaks_ours = offered.iter().any(|name| name == SUBPROTOCOL);
         let ours = speaks_ours.then(|| HeaderValue::from_static(SUBPROTOCOL));
@@ -52,11 +52,9 @@ impl Upgrade {
         Ok(Self { on_upgrade, accept, protocol, speaks_ours })
     }
 
-    /// The answer that turns the connection into a WebSocket, and the WebSocket, which is there once it was sent.
-    pub(crate) fn accept(
-        self,
-        config: WebSocketConfig,
-    ) -> (Response<Body>, impl Future<Output = Option<Socket>>) {
+    /// The answer that turns the connection into a WebSocket for messages of up to `most_bytes`, and the WebSocket, which is
+    /// there once it was sent.
+    pub(crate) fn accept(self, most_bytes: u32) -> (Response<Body>, impl Future<Output = Option<Incoming>>) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -69,11 +67,20 @@ impl Upgrade {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         let socket = async move {
-            let upgraded = self.on_upgrade.await.ok()?;
-            Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await)
+            // Every connection here is a TCP stream that was given to hyper.
+            let parts = self.on_upgrade.await.ok()?.downcast::<TokioIo<TcpStream>>().ok()?;
+            Some(Socket::new(parts.io.into_inner(), &parts.read_buf, End::Server, most_bytes as usize))
         };
         (response, socket)
     }
+}
+
+/// By which a server shows that it understood what was asked for (RFC 6455 §4.2.2).
+pub(crate) fn accept_key(key: &[u8]) -> String {
+    let mut hash = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+    hash.update(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(hash.finish())
 }
 
 /// Whether a comma-separated header holds `name`.
@@ -90,4 +97,14 @@ fn offered(headers: &HeaderMap) -> Vec<String> {
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn understands_as_the_standard_s_example_does() {
+        assert_eq!(accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
 }

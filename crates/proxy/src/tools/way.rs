@@ -1,7 +1,7 @@
 //! The way to a webhook: its name is looked up once, and the very address that was looked at is connected to.
 
 use super::webhook::Failure;
-use crate::link::tls_config;
+use crate::dial::tls_config;
 use axum::http::Uri;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

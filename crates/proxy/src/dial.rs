@@ -1,0 +1,187 @@
+//! The way to a WebSocket that we open: TCP, TLS where the address asks for it, and the upgrade.
+
+use crate::frames::End;
+use crate::socket::Socket;
+use crate::upgrade::accept_key;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use hyper::client::conn::http1;
+use hyper::upgrade;
+use hyper_util::rt::TokioIo;
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::io;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Where to, and how.
+#[derive(Clone)]
+pub(crate) struct Address {
+    /// `ws://…` or `wss://…`.
+    pub(crate) url: String,
+    /// What else the request says.
+    pub(crate) headers: HeaderMap,
+    tls: TlsConnector,
+}
+
+/// A connection, with TLS or without.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Address {
+    /// `authorities` are trusted besides those that browsers trust.
+    pub(crate) fn new(url: String, headers: HeaderMap, authorities: &[CertificateDer<'static>]) -> Self {
+        Self { url, headers, tls: Arc::new(tls_config(authorities)).into() }
+    }
+
+    /// Opens a WebSocket.
+    ///
+    /// # Errors
+    /// Why there is none, without the address, which may hold a credential: `HTTP 403 …` where that was the answer.
+    pub(crate) async fn connect(&self) -> Result<Socket<Stream>, String> {
+        let url: Uri = self.url.parse().map_err(|_| NO_ADDRESS)?;
+        let stream = self.reach(&url).await?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let key = key();
+        let request = self.request(&url, &key)?;
+        let upgraded = async {
+            let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Err(format!("HTTP {}", answer.status()));
+            }
+            if !self.agrees(answer.headers(), &key) {
+                return Err("it answers as no WebSocket does".to_owned());
+            }
+            upgrade::on(answer).await.map_err(|error| error.to_string())
+        };
+        let (upgraded, _connection) = tokio::join!(upgraded, connection.with_upgrades());
+        let parts = upgraded?.downcast::<TokioIo<Stream>>().map_err(|_| "its connection was mistaken")?;
+        Ok(Socket::new(parts.io.into_inner(), &parts.read_buf, End::Client, MOST_BYTES))
+    }
+
+    async fn reach(&self, url: &Uri) -> Result<Stream, String> {
+        let host = url.host().ok_or(NO_ADDRESS)?.trim_start_matches('[').trim_end_matches(']');
+        let is_tls = match url.scheme_str() {
+            Some("wss") => true,
+            Some("ws") => false,
+            _ => return Err(NO_ADDRESS.to_owned()),
+        };
+        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        if !is_tls {
+            return Ok(Stream::Plain(stream));
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| NO_ADDRESS)?;
+        let stream = self.tls.connect(name, stream).await.map_err(|error| error.to_string())?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    fn request(&self, url: &Uri, key: &str) -> Result<Request<Body>, String> {
+        let authority = url.authority().ok_or(NO_ADDRESS)?.as_str();
+        let host = authority.rsplit_once('@').map_or(authority, |(_who, host)| host);
+        let mut request = Request::builder()
+            .uri(url.path_and_query().map_or("/", |path| path.as_str()))
+            .header(header::HOST, host)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, key)
+            .body(Body::empty())
+            .map_err(|_| NO_ADDRESS)?;
+        request.headers_mut().extend(self.headers.clone());
+        Ok(request)
+    }
+
+    /// Whether the other side understood what was asked for (RFC 6455 §4.1).
+    fn agrees(&self, answer: &HeaderMap, key: &str) -> bool {
+        let accept = answer.get(header::SEC_WEBSOCKET_ACCEPT);
+        let (asked, protocol) =
+            (self.headers.get(header::SEC_WEBSOCKET_PROTOCOL), answer.get(header::SEC_WEBSOCKET_PROTOCOL));
+        accept.is_some_and(|accept| *accept == accept_key(key.as_bytes()))
+            && protocol == asked
+            && !answer.contains_key(header::SEC_WEBSOCKET_EXTENSIONS)
+    }
+}
+
+impl Stream {
+    /// What lies below.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, room),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, room),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+/// TLS by ring; the roots that Mozilla trusts are compiled in.
+pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(authorities.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// By which the other side shows that it understood: anything that it cannot have seen before.
+fn key() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness, it is merely no proof; nothing is secret here.
+    let _ = SystemRandom::new().fill(&mut bytes);
+    STANDARD.encode(bytes)
+}
+
+const NO_ADDRESS: &str = "its address is none";
+
+/// A minute of the model's voice as text: more than the service ever says at once.
+const MOST_BYTES: usize = 16 << 20;
