@@ -12,6 +12,7 @@ use crate::service::Service;
 use crate::store::Checkpoint;
 use crate::tools::{Errands, Visitor};
 use crate::uplink::Uplink;
+use core::pin::Pin;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -41,6 +42,8 @@ pub(crate) struct Call {
     /// Where the next phones come from.
     phones: mpsc::Receiver<Entrance>,
     shutdown: watch::Receiver<bool>,
+    /// Ready when the process goes down.
+    down: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Whether the relay knows that the process goes down.
     going_down: bool,
     service: Option<Service>,
@@ -90,6 +93,7 @@ impl Call {
             entry,
             reports,
             phones,
+            down: Box::pin(down(shutdown.clone())),
             shutdown,
             going_down: false,
             service: None,
@@ -106,7 +110,7 @@ impl Call {
         }
     }
 
-    /// Runs the call to its end; says whether somebody ever listened.
+    /// Runs the call to its end, on the thread of its desk; says whether somebody ever listened.
     pub(crate) async fn run(mut self, first: Entrance) -> bool {
         let mut input = self.enters(first);
         loop {
@@ -217,7 +221,7 @@ impl Call {
                     RelayInput::Shutdown
                 }
             },
-            () = going_down(&mut self.shutdown), if !self.going_down => {
+            () = &mut self.down, if !self.going_down => {
                 self.going_down = true;
                 self.leaves()
             }
@@ -229,7 +233,11 @@ impl Call {
         if hello.resume.is_some() {
             tracing::info!("the call is taken up again");
         }
-        self.entering = Some(phone);
+        match phone.come_here() {
+            Ok(phone) => self.entering = Some(phone),
+            // The relay finds out as of any phone that is gone.
+            Err(error) => tracing::warn!(%error, "lost a phone on its way into its call"),
+        }
         self.secret.clone_from(&secret);
         if is_elsewhere {
             self.relay.handle(RelayInput::PhoneEnters { hello, secret }, self.now());
@@ -371,6 +379,10 @@ const LAST_BILL: Duration = Duration::from_secs(1);
 
 /// As long as a call may go through two proxies before it moves, quiet or not.
 const LONGEST_DETOUR: Duration = Duration::from_secs(60);
+
+async fn down(mut shutdown: watch::Receiver<bool>) {
+    going_down(&mut shutdown).await;
+}
 
 /// The next thing from the phone; never, while there is none.
 async fn hear(phone: &mut Option<Phone>, may_read: bool) -> Heard {

@@ -14,6 +14,7 @@ use crate::tools::Visitor;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 use vivavoce_session::{Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
@@ -102,7 +103,7 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
         Pass::Local => (User::local(), call_id()),
         Pass::Secret => return send_away(phone, no_such_call()).await,
     };
-    let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
         return send_away(phone, busy()).await;
     };
     // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
@@ -128,10 +129,8 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
-    let was_up = lead(Arc::clone(&house), id, record, phone, hello, Some(user)).await;
-    if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
-        give_back(&*house.store, ticket, &attempt).await;
-    }
+    let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
+    lead(house, id, record, phone, hello, Some(user), Stay { room, ticket }).await;
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
@@ -199,12 +198,12 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
         return enter(&house, &place, phone, hello, false).await;
     }
     // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
-    let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
         return send_away(phone, crowded()).await;
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, resume.call, record, phone, hello, caller).await;
+            lead(house, resume.call, record, phone, hello, caller, Stay { room, ticket: None }).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -258,8 +257,24 @@ async fn find_elsewhere(
     ))
 }
 
-/// Leads a call from here on, to its end; says whether somebody ever listened. Who calls is not known where they came with
-/// nothing but the call's secret.
+/// What a call has of the house until its end.
+struct Stay {
+    room: OwnedSemaphorePermit,
+    /// The ticket that opened it, and the attempt by which that was used.
+    ticket: Option<(Ticket, String)>,
+}
+
+impl Stay {
+    /// The call is over; whether somebody ever listened.
+    async fn ends(self, house: &House, was_up: bool) {
+        drop(self.room);
+        if let Some((ticket, attempt)) = self.ticket.filter(|_| !was_up) {
+            give_back(&*house.store, &ticket, &attempt).await;
+        }
+    }
+}
+
+/// Has a call led from here on. Who calls is not known where they came with nothing but the call's secret.
 async fn lead(
     house: Arc<House>,
     id: String,
@@ -267,7 +282,8 @@ async fn lead(
     phone: Phone,
     hello: Box<Hello>,
     user: Option<User>,
-) -> bool {
+    stay: Stay,
+) {
     let span = tracing::info_span!("call", id);
     let config = relay_config(&house, &id, &record, &hello);
     let rooms = rooms(&house, &record.user).into_iter().map(|room| room.name).collect();
@@ -276,12 +292,18 @@ async fn lead(
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
         send_away(phone, unavailable(&house, &away)).await;
-        return false;
+        return stay.ends(&house, false).await;
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(Visitor { user, call: id }, house, config, entry, reports, phones, budget);
-    call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
+    let visitor = Visitor { user, call: id };
+    let call = Call::new(visitor, Arc::clone(&house), config, entry, reports, phones, budget);
+    let desk = Arc::clone(&house);
+    let led = async move {
+        let was_up = call.run(Entrance { phone, hello, secret, is_elsewhere: false }).await;
+        stay.ends(&house, was_up).await;
+    };
+    desk.desks.spawn(led.instrument(span));
 }
 
 /// What the relay must know, of what was before it too.

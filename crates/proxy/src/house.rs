@@ -4,6 +4,7 @@ use crate::addresses::Addresses;
 use crate::admission::Admission;
 use crate::calls::Calls;
 use crate::config::Config;
+use crate::desks::Desks;
 use crate::dial::Address;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -31,6 +32,8 @@ pub(crate) struct House {
     /// Connections of each address.
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) calls: Calls,
+    /// Where they are led.
+    pub(crate) desks: Desks,
     pub(crate) metrics: Metrics,
     /// What outlives this process.
     pub(crate) store: Arc<dyn Store>,
@@ -61,6 +64,7 @@ impl House {
             hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
             addresses: Addresses::new(config.limits.connections_per_address),
             calls: Calls::default(),
+            desks: Desks::open(),
             metrics: Metrics::new(),
             store,
             node,

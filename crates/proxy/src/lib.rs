@@ -8,6 +8,7 @@
 //! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
 //!   where, how much they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
+//! - `desks`: the threads on which calls are led;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
@@ -26,6 +27,7 @@ mod call;
 mod calls;
 pub mod command;
 pub mod config;
+mod desks;
 mod dial;
 mod entry;
 pub mod environment;

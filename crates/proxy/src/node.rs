@@ -34,7 +34,7 @@ async fn node(State(house): State<Arc<House>>, mut request: Request) -> Response
     let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
-        let phone = Phone::open(socket, house.config.limits.unread);
+        let phone = Phone::open(socket, house.config.limits.unread, None);
         greeting::receive_from_elsewhere(house, phone).await;
     });
     response

@@ -1,5 +1,6 @@
 //! The guard of a phone's socket.
 
+use crate::addresses::Connected;
 use crate::alarm::Alarm;
 use crate::frames::{Broken, Message};
 use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
@@ -10,6 +11,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -24,6 +26,8 @@ pub(crate) struct Phone {
     ping_at: Instant,
     /// How long it may leave everything unread.
     patience: Duration,
+    /// Its place among the connections of its address.
+    _connected: Option<Arc<Connected>>,
 }
 
 /// The socket, and what waits for it.
@@ -51,10 +55,29 @@ pub(crate) enum Heard {
 }
 
 impl Phone {
-    /// Takes over a fresh socket; `patience` is how long the phone may leave everything unread.
-    pub(crate) fn open(socket: Incoming, patience: Duration) -> Self {
+    /// Takes over a fresh socket, and its place among those of its address if it has one; `patience` is how long the phone may
+    /// leave everything unread.
+    pub(crate) fn open(socket: Incoming, patience: Duration, connected: Option<Arc<Connected>>) -> Self {
         let line = Line { socket, outbox: Outbox::default(), in_flight: false };
-        Self { line, alarm: Alarm::default(), ping_at: Instant::now() + PING_EVERY, patience }
+        Self {
+            line,
+            alarm: Alarm::default(),
+            ping_at: Instant::now() + PING_EVERY,
+            patience,
+            _connected: connected,
+        }
+    }
+
+    /// The same phone, heard from now on by the thread that this runs on.
+    ///
+    /// # Errors
+    /// The system cannot do that; the phone is gone.
+    pub(crate) fn come_here(self) -> io::Result<Self> {
+        let Self { line: Line { socket, outbox, in_flight }, ping_at, patience, _connected, .. } = self;
+        let socket = socket.over(|stream| TcpStream::from_std(stream.into_std()?))?;
+        // Clocks, too, are of a thread.
+        let alarm = Alarm::default();
+        Ok(Self { line: Line { socket, outbox, in_flight }, alarm, ping_at, patience, _connected })
     }
 
     /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped

@@ -67,12 +67,11 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
     let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
-        let phone = Phone::open(socket, house.config.limits.unread);
+        let phone = Phone::open(socket, house.config.limits.unread, connected.ok().flatten());
         match trouble {
             Some(trouble) => greeting::send_away(phone, trouble).await,
             None => greeting::receive(house, caller, phone).await,
         }
-        drop(connected);
     });
     response
 }

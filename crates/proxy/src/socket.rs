@@ -61,27 +61,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.heard_goodbye {
             return Poll::Ready(Err(Gone::Lost(None)));
         }
-        let mut message = self.reader.next();
-        while let Ok(None) = message {
-            message = ready!(self.poll_read(context)).map_err(Gone::Lost)?;
-        }
-        let message = message.map_err(Gone::Broken)?.ok_or(Gone::Lost(None))?;
+        let mut message = self.reader.next().map_err(Gone::Broken)?;
+        let message = loop {
+            match message {
+                Some(message) => break message,
+                None => message = ready!(self.poll_read(context))?,
+            }
+        };
         self.heard(&message, context);
         Poll::Ready(Ok(message))
     }
 
     /// Reads what there is into a room that all sockets of a thread share, for a message that comes whole needs no other.
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Result<Option<Message>, Broken>, Option<io::Error>>> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Message>, Gone>> {
         CAME.with_borrow_mut(|room| {
             let mut room = ReadBuf::new(room);
-            ready!(Pin::new(&mut self.stream).poll_read(context, &mut room)).map_err(Some)?;
+            let outcome = ready!(Pin::new(&mut self.stream).poll_read(context, &mut room));
+            outcome.map_err(|error| Gone::Lost(Some(error)))?;
             if room.filled().is_empty() {
-                return Poll::Ready(Err(None));
+                return Poll::Ready(Err(Gone::Lost(None)));
             }
-            Poll::Ready(Ok(self.reader.read(room.filled_mut())))
+            Poll::Ready(self.reader.read(room.filled_mut()).map_err(Gone::Broken))
         })
     }
 
@@ -173,6 +173,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.said_goodbye
     }
 
+    /// The same over another stream, made of this one's.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn over<T>(self, stream: impl FnOnce(S) -> io::Result<T>) -> io::Result<Socket<T>> {
+        let Self { stream: former, end, reader, unsent, sent, is_dirty, echo, said_goodbye, heard_goodbye } =
+            self;
+        let stream = stream(former)?;
+        Ok(Socket { stream, end, reader, unsent, sent, is_dirty, echo, said_goodbye, heard_goodbye })
+    }
+
     pub(crate) const fn get_ref(&self) -> &S {
         &self.stream
     }
@@ -197,3 +208,99 @@ const BATCH_BYTES: usize = 4 * 1024;
 
 /// A rare large message does not make a thread keep its room.
 const MOST_KEPT: usize = 64 * 1024;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+mod tests {
+    use super::*;
+    use core::future::poll_fn;
+    use std::collections::VecDeque;
+    use tokio::io::{DuplexStream, duplex};
+
+    /// Both ends of a connection that takes `room` bytes at a time.
+    fn pair(room: usize) -> (Socket<DuplexStream>, Socket<DuplexStream>) {
+        let (ours, theirs) = duplex(room);
+        (Socket::new(ours, &[], End::Server, 1 << 20), Socket::new(theirs, &[], End::Client, 1 << 20))
+    }
+
+    async fn say(socket: &mut Socket<DuplexStream>, messages: &[Message]) -> io::Result<()> {
+        let mut waiting: VecDeque<_> = messages.iter().cloned().collect();
+        poll_fn(|context| {
+            loop {
+                ready!(socket.poll_flush(context))?;
+                if waiting.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                socket.write(context, || waiting.pop_front())?;
+            }
+        })
+        .await
+    }
+
+    async fn hear(socket: &mut Socket<DuplexStream>) -> Result<Message, Gone> {
+        poll_fn(|context| socket.poll_next(context)).await
+    }
+
+    #[tokio::test]
+    async fn everything_comes_in_order_however_little_goes_at_a_time() {
+        let (mut ours, mut theirs) = pair(7);
+        let said: Vec<_> =
+            (0..40).map(|size| Message::Binary(vec![size; usize::from(size) * 300].into())).collect();
+        let heard = async {
+            for message in &said {
+                assert_eq!(&hear(&mut theirs).await.unwrap(), message);
+            }
+        };
+        let (outcome, ()) = tokio::join!(say(&mut ours, &said), heard);
+        outcome.unwrap();
+        assert_eq!((ours.unsent.capacity(), theirs.reader.next()), (0, Ok(None)), "it keeps no room");
+    }
+
+    #[tokio::test]
+    async fn what_came_with_the_answer_to_the_request_is_heard_first() {
+        let (ours, _theirs) = duplex(64);
+        let mut socket = Socket::new(ours, &[0x81, 2, b'h', b'i'], End::Client, 100);
+        assert_eq!(hear(&mut socket).await.unwrap(), Message::Text("hi".into()));
+    }
+
+    #[tokio::test]
+    async fn the_newest_of_many_pings_is_answered_by_one_who_cannot_write() {
+        let (mut ours, mut theirs) = pair(1000);
+        // It takes nothing of this until the other side reads.
+        let long = Message::Binary(vec![1; 5000].into());
+        poll_fn(|context| Poll::Ready(ours.write(context, || Some(long.clone())))).await.unwrap();
+        for echo in 0..50_u8 {
+            say(&mut theirs, &[Message::Ping(vec![echo].into())]).await.unwrap();
+            assert!(matches!(hear(&mut ours).await.unwrap(), Message::Ping(_)));
+        }
+        let (flushed, heard) = tokio::join!(say(&mut ours, &[]), async {
+            [hear(&mut theirs).await.unwrap(), hear(&mut theirs).await.unwrap()]
+        });
+        flushed.unwrap();
+        assert_eq!(heard, [long, Message::Pong(vec![49].into())]);
+    }
+
+    #[tokio::test]
+    async fn a_goodbye_is_answered_once_and_ends_both_ways() {
+        let (mut ours, mut theirs) = pair(1000);
+        let goodbye = Message::Close(Some((1001, "enough".into())));
+        say(&mut theirs, &[goodbye.clone(), Message::Text("too late".into())]).await.unwrap();
+        assert_eq!(hear(&mut ours).await.unwrap(), goodbye);
+        assert!(ours.has_said_goodbye());
+        assert!(matches!(hear(&mut ours).await, Err(Gone::Lost(None))));
+        assert_eq!(hear(&mut theirs).await.unwrap(), Message::Close(Some((1001, String::new()))));
+        drop(ours);
+        assert!(matches!(hear(&mut theirs).await, Err(Gone::Lost(None))), "it was not answered again");
+    }
+
+    #[tokio::test]
+    async fn who_breaks_the_rules_or_goes_without_a_word_is_told_apart() {
+        let (mut ours, theirs) = pair(1000);
+        drop(theirs);
+        assert!(matches!(hear(&mut ours).await, Err(Gone::Lost(_))));
+        let (stream, mut theirs) = duplex(1000);
+        let mut ours = Socket::new(stream, &[], End::Server, 100);
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, &[0xff, 0xff]).await.unwrap();
+        assert!(matches!(hear(&mut ours).await, Err(Gone::Broken(Broken::Rule(_)))));
+    }
+}
