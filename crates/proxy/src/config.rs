@@ -165,6 +165,11 @@ impl Config {
         keys
     }
 
+    /// The environment's variables that hold secrets of issuers and tools.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.admission.secret_names().chain(self.tools.iter().map(|tool| tool.secret_env.as_str()))
+    }
+
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let listen = document.take(root, "listen", socket);

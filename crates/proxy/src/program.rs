@@ -205,8 +205,7 @@ fn settings(
     lookup: Lookup<'_>,
 ) -> Result<Config, Vec<String>> {
     let config = read(file)?;
-    environment.learn(config.admission.secret_names(), lookup);
-    *environment = environment.with_tools(&config, lookup);
+    environment.learn(config.secret_names(), lookup);
     Ok(config)
 }
 

@@ -59,7 +59,7 @@ pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError>
     };
     let is_open = !listen.ip().to_canonical().is_loopback() && !is_configured;
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    let is_missing = |tool: &&ToolSettings| !environment.tool_secrets.contains_key(&tool.secret_env);
+    let is_missing = |tool: &&ToolSettings| !environment.secrets.contains_key(&tool.secret_env);
     let tools = config
         .tools
         .iter()

@@ -130,7 +130,7 @@ fn key(issuer: &IssuerSettings, environment: &Environment) -> Result<Key, String
                 .map_err(|error| format!("\"{}\" cannot be read: {error}", file.display()))?;
             public(&text)
         }
-        KeySource::Environment(name) => match environment.issuer_secrets.get(name) {
+        KeySource::Environment(name) => match environment.secrets.get(name) {
             Some(secret) if secret.len() >= LEAST_KEY_BYTES => Ok(Key::secret(secret.as_bytes())),
             Some(_) => Err(format!("{name} is shorter than {LEAST_KEY_BYTES} bytes")),
             None => Err(format!("{name} is not set in the environment")),
