@@ -8,6 +8,7 @@ use crate::house::{House, going_down};
 use crate::meter::Meter;
 use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
+use crate::rules::Rules;
 use crate::service::Service;
 use crate::store::Checkpoint;
 use crate::tools::{Errands, Visitor};
@@ -27,6 +28,7 @@ use vivavoce_wire::{Code, FromProxy, Trouble};
 pub(crate) struct Call {
     id: String,
     house: Arc<House>,
+    rules: Arc<Rules>,
     relay: Relay,
     /// The phone that talks, if one does.
     phone: Option<Phone>,
@@ -62,26 +64,35 @@ pub(crate) struct Call {
     alarm: Alarm,
 }
 
+/// What a call is led by, to its end.
+pub(crate) struct Terms {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) relay: RelayConfig,
+    /// The user's account, if it is bounded.
+    pub(crate) budget: Option<Arc<Budget>>,
+}
+
 impl Call {
     /// The call of a visitor, to which `phones` come.
     pub(crate) fn new(
         visitor: Visitor,
         house: Arc<House>,
-        config: RelayConfig,
+        terms: Terms,
         entry: Arc<Entry>,
         reports: Reports,
         phones: mpsc::Receiver<Entrance>,
-        budget: Option<Arc<Budget>>,
     ) -> Self {
-        let relay = Relay::new(config);
+        let Terms { rules, relay, budget } = terms;
+        let relay = Relay::new(relay);
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
-        let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
+        let meter = Meter::new(rules.limits().frames_per_s, rules.limits().bytes_per_s);
         let id = visitor.call.clone();
-        let errands = Errands::new(Arc::clone(&house.toolbox), visitor);
+        let errands = Errands::new(Arc::clone(&rules.toolbox), visitor);
         Self {
             id,
             house,
+            rules,
             relay,
             phone: None,
             entering: None,
@@ -241,7 +252,7 @@ impl Call {
     /// The process goes down: another one is to go on with the call, if there can be one that knows of it.
     fn leaves(&self) -> RelayInput {
         if self.house.store.is_shared() {
-            return RelayInput::Move { within: self.house.config.limits.drain };
+            return RelayInput::Move { within: self.rules.limits().drain };
         }
         RelayInput::Shutdown
     }
@@ -273,7 +284,7 @@ impl Call {
         if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
             && let Some(usage) = &message.usage_metadata
         {
-            budget.costs(self.house.config.prices.micros(usage));
+            budget.costs(self.rules.config.prices.micros(usage));
         }
         if let RelayInput::ServiceClosed { code, .. } = &input {
             // Its words may hold anything; what they mean is said when the phone is told.

@@ -170,6 +170,25 @@ impl Config {
         self.admission.secret_names().chain(self.tools.iter().map(|tool| tool.secret_env.as_str()))
     }
 
+    /// Takes over from `running` what only a restart changes; the names of what differed.
+    pub(crate) fn keep_what_stays(&mut self, running: &Self) -> Vec<&'static str> {
+        fn keep<T: PartialEq + Clone>(new: &mut T, running: &T) -> bool {
+            let differs = new != running;
+            new.clone_from(running);
+            differs
+        }
+        let kept = [
+            ("listen", keep(&mut self.listen, &running.listen)),
+            ("trusted_hops", keep(&mut self.trusted_hops, &running.trusted_hops)),
+            ("page", keep(&mut self.page, &running.page)),
+            ("upstream.url", keep(&mut self.upstream_url, &running.upstream_url)),
+            ("cluster.listen", keep(&mut self.cluster.listen, &running.cluster.listen)),
+            ("cluster.address", keep(&mut self.cluster.address, &running.cluster.address)),
+            ("admin.listen", keep(&mut self.admin, &running.admin)),
+        ];
+        kept.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
         let default = Self::default();
         let listen = document.take(root, "listen", socket);

@@ -3,12 +3,13 @@
 use crate::admission::ticket::Ticket;
 use crate::admission::{Caller, Pass, Refusal, User, now};
 use crate::budget::Budget;
-use crate::call::{Call, call_id};
+use crate::call::{Call, Terms, call_id};
 use crate::calls::{Entrance, Place};
 use crate::entry::{Entry, enter as take_place, hash, opens};
 use crate::house::{House, going_down};
 use crate::node::pass_on;
 use crate::phone::{Heard, Phone};
+use crate::rules::Rules;
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use crate::tools::Visitor;
 use core::time::Duration;
@@ -23,7 +24,7 @@ use vivavoce_wire::{Code, Trouble};
 /// Takes a phone that has just connected into a new call, or into the one that it takes up again.
 pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone) {
     let admit = |hello: &Hello| {
-        house.admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
+        house.rules().admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
     };
     match greet(&house, admit, &mut phone).await {
         Greeted::Enters(hello, pass) if hello.resume.is_some() => take_up(house, phone, hello, pass).await,
@@ -63,7 +64,8 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
     let mut pass = Pass::Secret;
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
-    let mut door = Door::new(house.config.limits.hello_deadline, now());
+    let deadline = house.rules().limits().hello_deadline;
+    let mut door = Door::new(deadline, now());
     let mut shutdown = house.shutdown.subscribe();
     loop {
         let input = match door.poll() {
@@ -74,7 +76,7 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
             DoorOutput::Enter(hello) => return Greeted::Enters(hello, pass),
             DoorOutput::SendAway(trouble) => return Greeted::SentAway(trouble),
             DoorOutput::Timeout(wake) => {
-                let wake_at = began + wake.map_or(house.config.limits.hello_deadline, Moment::since_origin);
+                let wake_at = began + wake.map_or(deadline, Moment::since_origin);
                 tokio::select! {
                     heard = phone.next(true) => match heard {
                         Heard::Text(text) => DoorInput::Text(text),
@@ -102,12 +104,13 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
         Pass::Local => (User::local(), call_id()),
         Pass::Secret => return send_away(phone, no_such_call()).await,
     };
-    let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let rules = house.rules();
+    let Some(_room) = house.rooms.take(rules.limits().calls) else {
         return send_away(phone, busy()).await;
     };
     // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
     let name = hash(&user.name());
-    match find_places(&house, &id, &name).await {
+    match find_places(&house, &rules, &id, &name).await {
         Ok(None) => {}
         Ok(Some(trouble)) => return send_away(phone, trouble).await,
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
@@ -128,20 +131,20 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
-    let was_up = lead(Arc::clone(&house), id, record, phone, hello, Some(user)).await;
+    let was_up = lead(Arc::clone(&house), rules, id, record, phone, hello, Some(user)).await;
     if let (false, Pass::Ticket(ticket)) = (was_up, &pass) {
         give_back(&*house.store, ticket, &attempt).await;
     }
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
-async fn find_places(house: &House, call: &str, user: &str) -> Result<Option<Trouble>, Away> {
-    if let Some(budget) = budget(house, user)
+async fn find_places(house: &House, rules: &Rules, call: &str, user: &str) -> Result<Option<Trouble>, Away> {
+    if let Some(budget) = budget(house, rules, user)
         && let Some(trouble) = budget.settle(SystemTime::now()).await?
     {
         return Ok(Some(trouble));
     }
-    let rooms = rooms(house, user);
+    let rooms = rooms(rules, user);
     for (at, room) in rooms.iter().enumerate() {
         if !take_place(&*house.store, &room.name, call, room.most).await? {
             for room in rooms.iter().take(at) {
@@ -162,17 +165,17 @@ struct Room {
 }
 
 /// All rooms of a user's call. Who calls from this machine is no user among others.
-fn rooms(house: &House, user: &str) -> Vec<Room> {
-    let limits = &house.config.limits;
+fn rooms(rules: &Rules, user: &str) -> Vec<Room> {
+    let limits = rules.limits();
     let in_all = limits.calls_in_all.map(|most| Room { name: "calls".to_owned(), most, crowded: busy });
     let of_user = Room { name: format!("calls:{user}"), most: limits.calls_per_user, crowded: too_many };
     in_all.into_iter().chain((!is_local(user)).then_some(of_user)).collect()
 }
 
-fn budget(house: &House, user: &str) -> Option<Budget> {
+fn budget(house: &House, rules: &Rules, user: &str) -> Option<Budget> {
     Some(user)
         .filter(|user| !is_local(user))
-        .and_then(|user| Budget::of(&house.store, user, house.config.limits.daily))
+        .and_then(|user| Budget::of(&house.store, user, rules.limits().daily))
 }
 
 fn is_local(user: &str) -> bool {
@@ -199,12 +202,13 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
         return enter(&house, &place, phone, hello, false).await;
     }
     // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
-    let Ok(_room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let rules = house.rules();
+    let Some(_room) = house.rooms.take(rules.limits().calls) else {
         return send_away(phone, crowded()).await;
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, resume.call, record, phone, hello, caller).await;
+            lead(house, rules, resume.call, record, phone, hello, caller).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -262,6 +266,7 @@ async fn find_elsewhere(
 /// nothing but the call's secret.
 async fn lead(
     house: Arc<House>,
+    rules: Arc<Rules>,
     id: String,
     record: Record,
     phone: Phone,
@@ -269,9 +274,9 @@ async fn lead(
     user: Option<User>,
 ) -> bool {
     let span = tracing::info_span!("call", id);
-    let config = relay_config(&house, &id, &record, &hello);
-    let rooms = rooms(&house, &record.user).into_iter().map(|room| room.name).collect();
-    let budget = budget(&house, &record.user).map(Arc::new);
+    let relay = relay_config(&rules, &id, &record, &hello);
+    let rooms = rooms(&rules, &record.user).into_iter().map(|room| room.name).collect();
+    let budget = budget(&house, &rules, &record.user).map(Arc::new);
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
@@ -280,18 +285,19 @@ async fn lead(
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
-    let call = Call::new(Visitor { user, call: id }, house, config, entry, reports, phones, budget);
+    let terms = Terms { rules, relay, budget };
+    let call = Call::new(Visitor { user, call: id }, house, terms, entry, reports, phones);
     call.run(Entrance { phone, hello, secret, is_elsewhere: false }).instrument(span).await
 }
 
 /// What the relay must know, of what was before it too.
-fn relay_config(house: &House, id: &str, record: &Record, hello: &Hello) -> RelayConfig {
+fn relay_config(rules: &Rules, id: &str, record: &Record, hello: &Hello) -> RelayConfig {
     let checkpoint = record.checkpoint.clone();
     let model = checkpoint.as_ref().map(|checkpoint| checkpoint.model.clone());
     let epoch = if hello.resume.is_some() { record.turn.saturating_add(TURNS_UNSEEN) } else { 0 };
     let next = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next);
     let earlier = Earlier { handle: checkpoint.map(|checkpoint| checkpoint.handle), next, epoch };
-    house.relay_config(id.to_owned(), Some(earlier), model)
+    rules.relay_config(id.to_owned(), Some(earlier), model)
 }
 
 /// Takes a phone into a call that is here.
@@ -306,7 +312,7 @@ async fn enter(house: &House, place: &Place, phone: Phone, hello: Box<Hello>, is
 
 /// What will open the call again, for one who wants that.
 fn new_secret(house: &House, entry: &Entry, hello: &Hello) -> Option<String> {
-    let is_kept = hello.resumable && !house.config.limits.grace.is_zero();
+    let is_kept = hello.resumable && !house.rules().limits().grace.is_zero();
     is_kept.then(|| entry.new_secret()).flatten()
 }
 

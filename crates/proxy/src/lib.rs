@@ -5,8 +5,9 @@
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
-//! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
-//!   where, how much they may send, and what the model may use;
+//! - `house`, `rules`, [`reload`]: what all calls share, what those that begin now are led by, and how that changes;
+//! - `admission`, `addresses`, `rooms`, `meter`, `tools`: who may call and who vouches for them, from where, how many at one
+//!   time, how much they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
@@ -37,7 +38,10 @@ mod outbox;
 mod page;
 mod phone;
 pub mod program;
+pub mod reload;
+mod rooms;
 mod routes;
+mod rules;
 pub mod section;
 pub mod server;
 mod service;

@@ -11,6 +11,7 @@ use crate::entry::random;
 use crate::environment::Environment;
 use core::fmt;
 use core::time::Duration;
+use std::sync::Arc;
 use vivavoce_wire::message::Upstream;
 
 impl Admission {
@@ -45,7 +46,7 @@ impl Admission {
             is_configured,
             telegram: Telegram { bots, keys, max_age: settings.telegram.max_age },
             issuers,
-            mint,
+            mint: Arc::new(mint),
             ticket_lasts: settings.ticket,
             refresh_lasts: settings.refresh,
             most_a_minute: settings.sessions_per_minute,

@@ -70,7 +70,7 @@ enum No {
 /// Answers a page's question whether it may send what it is about to.
 pub(crate) async fn preflight(State(house): State<Arc<House>>, request: Request) -> Response {
     let caller = caller(&request);
-    if let Err(refusal) = house.admission.check_origin(&caller) {
+    if let Err(refusal) = house.rules().admission.check_origin(&caller) {
         return say(&house, &No::Refused(refusal));
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -84,7 +84,7 @@ pub(crate) async fn preflight(State(house): State<Arc<House>>, request: Request)
 /// Gives a ticket, or says why not.
 pub(crate) async fn post(State(house): State<Arc<House>>, request: Request) -> Response {
     let caller = caller(&request);
-    if let Err(refusal) = house.admission.check_origin(&caller) {
+    if let Err(refusal) = house.rules().admission.check_origin(&caller) {
         return say(&house, &No::Refused(refusal));
     }
     let response = match grant(&house, &caller, request.into_body()).await {
@@ -107,7 +107,8 @@ pub(crate) async fn other() -> Response {
 }
 
 async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No> {
-    let (admission, store, now) = (&house.admission, &*house.store, now());
+    let (rules, store, now) = (house.rules(), &*house.store, now());
+    let admission = &rules.admission;
     let showing = read(body).await?;
     let vouched = match &showing {
         Showing::Refresh(secret) => {
@@ -118,8 +119,8 @@ async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No>
         Showing::Jwt(token) => admission.of_issuer(token, now)?,
         Showing::Nothing => admission.of_nothing(caller)?,
     };
-    count(house, &vouched).await?;
-    let answer = issue(house, caller, vouched, now).await?;
+    count(house, admission.most_a_minute, &vouched).await?;
+    let answer = issue(house, admission, caller, vouched, now).await?;
     if let Showing::Refresh(secret) = &showing {
         // Last of all, so that whatever goes wrong before leaves the caller with a secret that works.
         refresh::retire(store, secret).await?;
@@ -187,8 +188,7 @@ async fn read(body: Body) -> Result<Showing, No> {
 }
 
 /// Takes one of a minute's places for the user, and for the text that was signed for them.
-async fn count(house: &House, vouched: &Vouched) -> Result<(), No> {
-    let most = house.admission.most_a_minute;
+async fn count(house: &House, most: u32, vouched: &Vouched) -> Result<(), No> {
     let attempt = random().ok_or_else(powerless)?;
     let user = format!("sessions:{}", hash(&vouched.user.name()));
     let text = vouched.text.as_ref().map(|text| format!("sessions:{}", hash(text)));
@@ -200,8 +200,13 @@ async fn count(house: &House, vouched: &Vouched) -> Result<(), No> {
     Ok(())
 }
 
-async fn issue(house: &House, caller: &Caller, vouched: Vouched, now: u64) -> Result<Answer, No> {
-    let admission = &house.admission;
+async fn issue(
+    house: &House,
+    admission: &Admission,
+    caller: &Caller,
+    vouched: Vouched,
+    now: u64,
+) -> Result<Answer, No> {
     let Some(url) = admission.public_url.clone().or_else(|| caller.socket_url()) else {
         let trouble = Trouble::misunderstood(Code::BadMessage, "the header Host names no host");
         return Err(No::Misunderstood(StatusCode::BAD_REQUEST, trouble));
