@@ -11,6 +11,7 @@
 //! - [`budget`]: what a user may use in a day;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
+//! - `metrics`, `histogram`, `awaited`: what operators are told, times among it, and how long an answer was waited for;
 //! - [`talk`]: the other side, from a terminal.
 //!
 //! The one rule: what is decided about a call is decided by `vivavoce_session::Relay`; here it is only carried out.
@@ -21,6 +22,7 @@
 mod addresses;
 mod admission;
 mod alarm;
+mod awaited;
 pub mod budget;
 mod call;
 mod calls;
@@ -29,6 +31,7 @@ pub mod config;
 mod entry;
 pub mod environment;
 mod greeting;
+mod histogram;
 mod house;
 mod link;
 mod meter;

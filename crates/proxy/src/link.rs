@@ -29,6 +29,8 @@ pub(crate) struct Link {
     waiting: VecDeque<Message>,
     /// Whether a frame is on its way that the socket has not taken whole.
     in_flight: bool,
+    /// Bytes of frames that the socket took.
+    written: u64,
     /// Since when the other side has taken nothing although something waits.
     stuck_since: Option<Instant>,
     alarm: Alarm,
@@ -109,6 +111,7 @@ impl Link {
             stage: Stage::Connecting(coming, task),
             waiting: VecDeque::new(),
             in_flight: false,
+            written: 0,
             stuck_since: None,
             alarm: Alarm::default(),
         }
@@ -134,9 +137,9 @@ impl Link {
             if stuck_until.is_some_and(|until| now >= until) {
                 return self.ends(lost("it took nothing for too long"));
             }
-            let Self { stage, waiting, in_flight, stuck_since, alarm } = self;
+            let Self { stage, waiting, in_flight, written, stuck_since, alarm } = self;
             let Stage::Open(socket) = stage else { return lost("the connection was lost") };
-            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
             let event = tokio::select! {
                 biased;
                 event = poll_fn(|context| line.poll(was_crowded, may_read, context)) => event,
@@ -149,6 +152,16 @@ impl Link {
     /// Whether so little is unsent that more may be made.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() <= FULL
+    }
+
+    /// Frames that wait.
+    pub(crate) fn unsent(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Bytes of frames that the socket took since this was asked last.
+    pub(crate) const fn take_written(&mut self) -> u64 {
+        mem::replace(&mut self.written, 0)
     }
 
     /// Sends a frame.
@@ -165,10 +178,10 @@ impl Link {
         }
         self.waiting.push_back(message);
         self.stuck_since.get_or_insert_with(Instant::now);
-        let Self { stage, waiting, in_flight, stuck_since, .. } = self;
+        let Self { stage, waiting, in_flight, written, stuck_since, .. } = self;
         if let Stage::Open(socket) = stage {
             // Whoever waits for the next thing is woken when the rest can go.
-            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
             let _ = line.poll_write(&mut Context::from_waker(Waker::noop()));
         }
         Ok(())
@@ -212,6 +225,7 @@ struct Line<'l> {
     socket: &'l mut Socket,
     waiting: &'l mut VecDeque<Message>,
     in_flight: &'l mut bool,
+    written: &'l mut u64,
     stuck_since: &'l mut Option<Instant>,
 }
 
@@ -241,6 +255,7 @@ impl Line<'_> {
                 self.wrote(&outcome);
             }
             let Some(message) = self.waiting.pop_front() else { return Poll::Ready(()) };
+            *self.written += message.len() as u64;
             let outcome = self.socket.start_send_unpin(message);
             *self.in_flight = outcome.is_ok();
             if outcome.is_err() {

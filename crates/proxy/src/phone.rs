@@ -34,6 +34,8 @@ struct Line {
     outbox: Outbox,
     /// Whether a frame is on its way that the socket has not taken whole.
     in_flight: bool,
+    /// Bytes of frames that it took.
+    written: u64,
 }
 
 /// What came of listening to a phone.
@@ -54,7 +56,7 @@ pub(crate) enum Heard {
 impl Phone {
     /// Takes over a fresh socket; `patience` is how long the phone may leave everything unread.
     pub(crate) fn open(socket: Socket, patience: Duration) -> Self {
-        let line = Line { socket, outbox: Outbox::default(), in_flight: false };
+        let line = Line { socket, outbox: Outbox::default(), in_flight: false, written: 0 };
         Self { line, alarm: Alarm::default(), ping_at: Instant::now() + PING_EVERY, patience }
     }
 
@@ -88,6 +90,16 @@ impl Phone {
                 () = self.alarm.by(wake_at) => {}
             }
         }
+    }
+
+    /// Bytes that wait for it, or so.
+    pub(crate) const fn unsent_bytes(&self) -> usize {
+        self.line.outbox.bytes()
+    }
+
+    /// Bytes of frames that its socket took since this was asked last.
+    pub(crate) const fn take_written(&mut self) -> u64 {
+        core::mem::replace(&mut self.line.written, 0)
     }
 
     /// Drops the sound of turn `epoch` and older ones that waits to be sent: what follows overtakes it.
@@ -168,7 +180,9 @@ impl Line {
                 self.wrote(&outcome);
             }
             let Some(frame) = self.outbox.pop() else { return Poll::Ready(()) };
-            let outcome = self.socket.start_send_unpin(message(frame));
+            let message = message(frame);
+            self.written += message.len() as u64;
+            let outcome = self.socket.start_send_unpin(message);
             self.in_flight = outcome.is_ok();
             if outcome.is_err() {
                 self.wrote(&outcome);
