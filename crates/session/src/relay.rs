@@ -207,7 +207,11 @@ impl Relay {
 
     /// Bytes that are kept of both sides' words; they are bounded by [`RelayConfig::most_kept`] and constants.
     pub fn kept_bytes(&self) -> usize {
-        self.told.bytes() + self.credit.bytes() + self.early.bytes() + self.uplog.bytes()
+        self.told.bytes()
+            + self.credit.bytes()
+            + self.early.bytes()
+            + self.uplog.bytes()
+            + self.ledger.bytes()
     }
 
     /// Whether the service is to be listened to. What the phone has no credit for is kept, and nothing of it is
