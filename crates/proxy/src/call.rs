@@ -4,6 +4,7 @@ use crate::alarm::Alarm;
 use crate::awaited::Awaited;
 use crate::budget::Budget;
 use crate::calls::Entrance;
+use crate::depth;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
 use crate::meter::Meter;
@@ -347,7 +348,10 @@ impl Call {
             return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
         }
         match heard {
-            Heard::Text(text) => RelayInput::PhoneText(text),
+            Heard::Text(text) => match depth::objection(text.as_bytes(), self.rules.limits().json_depth) {
+                Some(trouble) => RelayInput::PhoneFault(trouble),
+                None => RelayInput::PhoneText(text),
+            },
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
             Heard::Alive => RelayInput::PhoneAlive,
             Heard::Fault(trouble) => RelayInput::PhoneFault(trouble),

@@ -5,6 +5,7 @@ use crate::admission::{Caller, Pass, Refusal, User, now};
 use crate::budget::Budget;
 use crate::call::{Call, Terms, call_id};
 use crate::calls::{Entrance, Place};
+use crate::depth;
 use crate::entry::{Entry, enter as take_place, hash, opens};
 use crate::house::{House, going_down};
 use crate::node::pass_on;
@@ -64,7 +65,10 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
     let mut pass = Pass::Secret;
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
-    let deadline = house.rules().limits().hello_deadline;
+    let (deadline, most_deep) = {
+        let rules = house.rules();
+        (rules.limits().hello_deadline, rules.limits().json_depth)
+    };
     let mut door = Door::new(deadline, now());
     let mut shutdown = house.shutdown.subscribe();
     loop {
@@ -79,7 +83,10 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
                 let wake_at = began + wake.map_or(deadline, Moment::since_origin);
                 tokio::select! {
                     heard = phone.next(true) => match heard {
-                        Heard::Text(text) => DoorInput::Text(text),
+                        Heard::Text(text) => match depth::objection(text.as_bytes(), most_deep) {
+                            Some(trouble) => return Greeted::SentAway(trouble),
+                            None => DoorInput::Text(text),
+                        },
                         Heard::Binary(_) => DoorInput::Binary,
                         Heard::Alive => continue,
                         Heard::Fault(trouble) => return Greeted::SentAway(trouble),

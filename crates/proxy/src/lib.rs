@@ -6,8 +6,8 @@
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
 //! - `house`, `rules`, [`reload`]: what all calls share, what those that begin now are led by, and how that changes;
-//! - `admission`, `addresses`, `rooms`, `meter`, `tools`: who may call and who vouches for them, from where, how many at one
-//!   time, how much they may send, and what the model may use;
+//! - `admission`, `addresses`, `rooms`, `meter`, `depth`, `tools`: who may call and who vouches for them, from where, how many
+//!   at one time, how much and how deep they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
@@ -28,6 +28,7 @@ mod call;
 mod calls;
 pub mod command;
 pub mod config;
+mod depth;
 mod entry;
 pub mod environment;
 mod greeting;

@@ -316,7 +316,7 @@ impl Knocks {
         while self.hangup.recv().await.is_some() {
             act();
         }
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 
     #[cfg(not(unix))]
@@ -326,7 +326,7 @@ impl Knocks {
 
     #[cfg(not(unix))]
     async fn each(self, _act: impl Fn()) {
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 }
 

@@ -256,7 +256,8 @@ fn store(config: &Config, environment: &Environment) -> Result<Arc<dyn Store>, S
 
 /// Answers the requests of one connection, and ends it when the process goes down.
 async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: Arc<House>) {
-    prepare(&stream, house.rules().limits().unread.max(UNTAKEN));
+    let rules = house.rules();
+    prepare(&stream, rules.limits().unread.max(UNTAKEN));
     let service = service_fn(move |mut request| {
         request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
@@ -264,7 +265,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: 
     let mut shutdown = house.shutdown.subscribe();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
+        .header_read_timeout(rules.limits().header_deadline)
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -408,9 +409,6 @@ const MOST_CONNECTIONS: usize = 4_096;
 
 /// One that takes nothing for this long takes nothing any more.
 const UNTAKEN: Duration = Duration::from_secs(30);
-
-/// A request's head comes within this, or not at all.
-const HEADER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
 #[cfg(target_os = "linux")]

@@ -4,6 +4,8 @@ use super::refresh::{self, Pass};
 use super::ticket::Ticket;
 use super::{Admission, Caller, Refusal, User, issuer, now};
 use crate::call::call_id;
+use crate::config::Limits;
+use crate::depth;
 use crate::entry::{hash, random};
 use crate::house::House;
 use crate::routes::{caller, refuse};
@@ -109,7 +111,7 @@ pub(crate) async fn other() -> Response {
 async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No> {
     let (rules, store, now) = (house.rules(), &*house.store, now());
     let admission = &rules.admission;
-    let showing = read(body).await?;
+    let showing = read(body, rules.limits()).await?;
     let vouched = match &showing {
         Showing::Refresh(secret) => {
             let pass = refresh::find(store, secret, now).await?.ok_or(Refusal::Unrefreshed)?;
@@ -163,12 +165,12 @@ impl Admission {
 }
 
 /// Reads what a caller shows, as far as it is read.
-async fn read(body: Body) -> Result<Showing, No> {
+async fn read(body: Body, limits: &Limits) -> Result<Showing, No> {
     let too_large = || {
         let detail = format!("a session is asked for with at most {MOST_BODY_BYTES} bytes");
         No::Misunderstood(StatusCode::PAYLOAD_TOO_LARGE, Trouble::misunderstood(Code::TooLarge, detail))
     };
-    let Ok(bytes) = timeout(BODY_DEADLINE, to_bytes(body, MOST_BODY_BYTES)).await else {
+    let Ok(bytes) = timeout(limits.body_deadline, to_bytes(body, MOST_BODY_BYTES)).await else {
         let trouble =
             Trouble::new(Code::BadMessage, "The question for a session did not come in time: try again.");
         return Err(No::Misunderstood(StatusCode::REQUEST_TIMEOUT, trouble));
@@ -177,6 +179,9 @@ async fn read(body: Body) -> Result<Showing, No> {
     let unread = |detail: String| {
         No::Misunderstood(StatusCode::BAD_REQUEST, Trouble::misunderstood(Code::BadMessage, detail))
     };
+    if let Some(trouble) = depth::objection(&bytes, limits.json_depth) {
+        return Err(No::Misunderstood(StatusCode::BAD_REQUEST, trouble));
+    }
     let body: Shown = serde_json::from_slice(&bytes).map_err(|error| unread(error.to_string()))?;
     match (body.init_data, body.jwt, body.refresh) {
         (Some(raw), None, None) => Ok(Showing::InitData(raw)),
@@ -302,6 +307,4 @@ impl From<Away> for No {
 
 /// Init data is about 1 kB long, and a JWT seldom longer than 4.
 const MOST_BODY_BYTES: usize = 16 * 1024;
-/// As for a request's head.
-const BODY_DEADLINE: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
