@@ -54,6 +54,7 @@ function plan({ words, browser, name }) {
     { name: 'lint', tally: onceTally, work: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings') },
     { name: 'lint-wasm', tally: onceTally, work: cargo('clippy', '--locked', '--target', 'wasm32-unknown-unknown',
       '-p', 'vivavoce', '-p', 'vivavoce-worklet', '-p', 'vivavoce-vad', '--', '-D', 'warnings') },
+    { name: 'deny', tally: onceTally, work: deny },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
     ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'vad', 'call', 'protocol', 'sdk'].map(folder =>
@@ -82,6 +83,14 @@ function nodeTests(files, { name, env } = {}) {
     if (files.some(file => /stories|protocol|sdk/.test(file))) await run('cargo', ['build', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell })
     return run(process.execPath, [...words, ...files], { env: { VIVAVOCE_BIN: BINARY, ...env, FORCE_COLOR: '0' }, onLine: tell })
   }
+}
+
+/** Licences, sources and doubles of all crates, as deny.toml says; advisories too, where the database can be had. */
+async function deny(tell) {
+  const check = (...what) => run('cargo-deny', ['--workspace', '--locked', 'check', '--hide-inclusion-graph', ...what], { onLine: tell })
+  await check('licenses', 'bans', 'sources')
+  const fetched = await run('cargo-deny', ['--workspace', '--locked', 'fetch', 'db'], { onLine: tell }).catch(() => undefined)
+  return fetched === undefined ? tell('no advisories, for their database is out of reach') : check('advisories')
 }
 
 /** The browser crate's own tests, in two browsers; Firefox's audio stands still without a sound card. */

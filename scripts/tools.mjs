@@ -46,6 +46,9 @@ export const wasmPack = () => compiled('wasm-pack', 'wasm-pack', '0.15.1')
 /** The WebDriver of Firefox, which no distribution packages. */
 export const geckodriver = () => compiled('geckodriver', 'geckodriver', '0.37.1')
 
+/** What looks at licences, sources and advisories of all crates. */
+export const cargoDeny = () => compiled('cargo-deny', 'cargo-deny', '0.20.2')
+
 /** A Rust that came without rustup: good if it is new enough and knows the wasm target. */
 function plainRust(channel) {
   const version = ask('rustc', '--version')?.match(/\d+\.\d+/)?.[0] ?? 'unknown'

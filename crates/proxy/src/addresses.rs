@@ -5,9 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many connections each address has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    most: u32,
     counts: Mutex<HashMap<IpAddr, u32>>,
 }
 
@@ -19,17 +18,12 @@ pub(crate) struct Connected {
 }
 
 impl Addresses {
-    /// Of each address, so many at most.
-    pub(crate) fn new(most: u32) -> Arc<Self> {
-        Arc::new(Self { most, counts: Mutex::default() })
-    }
-
-    /// Counts one more connection; none, if that is one too many.
-    pub(crate) fn connect(self: &Arc<Self>, address: IpAddr) -> Option<Connected> {
+    /// Counts one more connection; none, if its address has `most` of them.
+    pub(crate) fn connect(self: &Arc<Self>, address: IpAddr, most: u32) -> Option<Connected> {
         let address = subscriber(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
-        if *count >= self.most {
+        if *count >= most {
             return None;
         }
         *count += 1;
@@ -63,25 +57,25 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_count_and_gets_its_places_back() {
-        let addresses = Addresses::new(2);
+        let addresses = Arc::new(Addresses::default());
         let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let first = addresses.connect(here);
-        let second = addresses.connect(here);
+        let first = addresses.connect(here, 2);
+        let second = addresses.connect(here, 2);
         assert!(first.is_some() && second.is_some());
-        assert!(addresses.connect(here).is_none() && addresses.connect(there).is_some());
+        assert!(addresses.connect(here, 2).is_none() && addresses.connect(there, 2).is_some());
         drop(first);
-        assert!(addresses.connect(here).is_some());
+        assert!(addresses.connect(here, 2).is_some());
         drop(second);
         assert!(addresses.counts.lock().unwrap().is_empty(), "nobody is remembered");
     }
 
     #[test]
     fn one_subscriber_is_one_address() {
-        let addresses = Addresses::new(1);
-        let _first = addresses.connect("2001:db8:1:2:3::4".parse().unwrap()).unwrap();
-        assert!(addresses.connect("2001:db8:1:2:5::6".parse().unwrap()).is_none());
-        assert!(addresses.connect("2001:db8:1:3::4".parse().unwrap()).is_some());
-        let _second = addresses.connect("::ffff:192.0.2.1".parse().unwrap()).unwrap();
-        assert!(addresses.connect("192.0.2.1".parse().unwrap()).is_none());
+        let addresses = Arc::new(Addresses::default());
+        let _first = addresses.connect("2001:db8:1:2:3::4".parse().unwrap(), 1).unwrap();
+        assert!(addresses.connect("2001:db8:1:2:5::6".parse().unwrap(), 1).is_none());
+        assert!(addresses.connect("2001:db8:1:3::4".parse().unwrap(), 1).is_some());
+        let _second = addresses.connect("::ffff:192.0.2.1".parse().unwrap(), 1).unwrap();
+        assert!(addresses.connect("192.0.2.1".parse().unwrap(), 1).is_none());
     }
 }

@@ -24,6 +24,7 @@ use core::time::Duration;
 use init_data::Telegram;
 use issuer::Issuer;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use ticket::{Mint, Ticket};
 use vivavoce_wire::message::Hello;
@@ -41,7 +42,7 @@ pub(crate) struct Admission {
     is_configured: bool,
     telegram: Telegram,
     issuers: Vec<Issuer>,
-    mint: Mint,
+    mint: Arc<Mint>,
     /// How long a ticket opens its call, and how long one who was let in comes again.
     ticket_lasts: Duration,
     refresh_lasts: Duration,
@@ -73,6 +74,11 @@ impl Admission {
     /// Whether anybody but this machine can be let in.
     pub(crate) const fn is_configured(&self) -> bool {
         self.is_configured
+    }
+
+    /// Signs with the keys of `other`, and believes them: where the environment names none, each has its own.
+    pub(crate) fn signs_as(&mut self, other: &Self) {
+        self.mint = Arc::clone(&other.mint);
     }
 
     /// Judges the page from which a browser calls; other programs name none.

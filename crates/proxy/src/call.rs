@@ -1,13 +1,16 @@
 //! One call: the relay decides, this carries out.
 
 use crate::alarm::Alarm;
+use crate::awaited::Awaited;
 use crate::budget::Budget;
 use crate::calls::Entrance;
+use crate::depth;
 use crate::entry::{Entry, Keeper, Report, Reports};
 use crate::house::{House, going_down};
 use crate::meter::Meter;
 use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
+use crate::rules::Rules;
 use crate::service::Service;
 use crate::store::Checkpoint;
 use crate::tools::{Errands, Visitor};
@@ -21,13 +24,15 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput, RelayOutput};
+use vivavoce_gemini::ClientMessage;
+use vivavoce_session::{LOST, Moment, Relay, RelayConfig, RelayInput, RelayOutput};
 use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// Everything that one call holds of the world.
 pub(crate) struct Call {
     id: String,
     house: Arc<House>,
+    rules: Arc<Rules>,
     relay: Relay,
     /// The phone that talks, if one does.
     phone: Option<Phone>,
@@ -55,6 +60,10 @@ pub(crate) struct Call {
     /// What is being done for the model.
     errands: Errands,
     counted: Counted,
+    /// Since when the model's answer is waited for.
+    awaited: Awaited,
+    /// Whether sound went from one socket to the other since something was last waited for.
+    has_relayed: bool,
     /// Their account, if it is bounded.
     budget: Option<Arc<Budget>>,
     /// Until when this call's time is on it.
@@ -65,26 +74,35 @@ pub(crate) struct Call {
     alarm: Alarm,
 }
 
+/// What a call is led by, to its end.
+pub(crate) struct Terms {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) relay: RelayConfig,
+    /// The user's account, if it is bounded.
+    pub(crate) budget: Option<Arc<Budget>>,
+}
+
 impl Call {
     /// The call of a visitor, to which `phones` come.
     pub(crate) fn new(
         visitor: Visitor,
         house: Arc<House>,
-        config: RelayConfig,
+        terms: Terms,
         entry: Arc<Entry>,
         reports: Reports,
         phones: mpsc::Receiver<Entrance>,
-        budget: Option<Arc<Budget>>,
     ) -> Self {
-        let relay = Relay::new(config);
+        let Terms { rules, relay, budget } = terms;
+        let relay = Relay::new(relay);
         let shutdown = house.shutdown.subscribe();
         let counted = house.metrics.count();
-        let meter = Meter::new(house.config.limits.frames_per_s, house.config.limits.bytes_per_s);
+        let meter = Meter::new(rules.limits().frames_per_s, rules.limits().bytes_per_s);
         let id = visitor.call.clone();
-        let errands = Errands::new(Arc::clone(&house.toolbox), visitor);
+        let errands = Errands::new(Arc::clone(&rules.toolbox), visitor);
         Self {
             id,
             house,
+            rules,
             relay,
             phone: None,
             entering: None,
@@ -102,6 +120,8 @@ impl Call {
             meter,
             errands,
             counted,
+            awaited: Awaited::default(),
+            has_relayed: false,
             budget,
             paid_until: Instant::now(),
             began: Instant::now(),
@@ -114,11 +134,12 @@ impl Call {
     pub(crate) async fn run(mut self, first: Entrance) -> bool {
         let mut input = self.enters(first);
         loop {
-            self.relay.handle(input, self.now());
+            let (read_at, turn) = (self.sound_read_at(&input), self.relay.newest_turn());
+            self.handle(input);
             let wake = self.drain().await;
             self.entry.note_turn(self.relay.newest_turn());
             self.pay();
-            self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
+            self.measure(read_at, turn);
             if self.relay.is_over() {
                 break;
             }
@@ -135,6 +156,51 @@ impl Call {
         }
         self.entry.end().await;
         self.was_up
+    }
+
+    fn handle(&mut self, input: RelayInput) {
+        let (spoke, turn) = (self.relay.phone_hears_speech(), self.relay.newest_turn());
+        self.relay.handle(input, self.now());
+        match (spoke, self.relay.phone_hears_speech()) {
+            (true, false) => self.awaited.speech_ends(turn),
+            (false, true) => self.awaited.speech_begins(),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// When this was read, if it is sound or may be.
+    fn sound_read_at(&mut self, input: &RelayInput) -> Option<Instant> {
+        self.has_relayed = false;
+        match input {
+            RelayInput::PhoneBinary(_) => Some(Instant::now()),
+            RelayInput::Service(message) if message.server_content.is_some() => {
+                self.service.as_ref().map(Service::read_at)
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells operators how it does; `turn` was the model's newest before.
+    fn measure(&mut self, read_at: Option<Instant>, turn: u32) {
+        if let Some(read_at) = read_at.filter(|_| self.has_relayed) {
+            self.house.metrics.relayed.took(read_at.elapsed());
+        }
+        self.house.metrics.turns.inc_by(self.relay.newest_turn().saturating_sub(turn).into());
+        self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
+        let phone = self.phone.as_ref().map_or(0, Phone::unsent_bytes);
+        self.counted.wait(phone, self.service.as_ref().map_or(0, Service::unsent_frames));
+        self.count_bytes();
+    }
+
+    fn count_bytes(&mut self) {
+        if let Some(phone) = &mut self.phone {
+            self.house.metrics.to_phones.inc_by(phone.take_written());
+        }
+        if let Some(service) = &mut self.service {
+            let (read, written) = service.take_traffic();
+            self.house.metrics.from_service.inc_by(read);
+            self.house.metrics.to_service.inc_by(written);
+        }
     }
 
     /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
@@ -163,11 +229,22 @@ impl Call {
                 }
                 RelayOutput::OpenService => self.dial(),
                 RelayOutput::ToService(message) => {
+                    if closes_speech(&message) {
+                        self.awaited.speech_ends(self.relay.newest_turn());
+                    }
                     self.flush_uplink();
                     self.tell_service(|service| service.send(&message));
                 }
-                RelayOutput::Uplink { pcm, rate_hz } => self.speak(pcm, rate_hz),
+                RelayOutput::Uplink { pcm, rate_hz } => {
+                    self.has_relayed = true;
+                    self.speak(pcm, rate_hz);
+                }
+                RelayOutput::Reported { underruns, barge_in } => {
+                    self.house.metrics.underruns.inc_by(underruns.into());
+                    barge_in.into_iter().for_each(|took| self.house.metrics.barge_in.took(took));
+                }
                 RelayOutput::Reconnects(why) => {
+                    self.house.metrics.rotations.inc_by((why != LOST).into());
                     self.house.metrics.upstream_reconnects.inc();
                     tracing::info!(why, "another connection to the service follows");
                 }
@@ -187,9 +264,22 @@ impl Call {
                         tracing::info!(code = error.code.name(), "telling the phone of trouble");
                     }
                     self.was_up |= matches!(&message, FromProxy::Ready(_));
+                    match message {
+                        FromProxy::Activity { speaking: true } => self.awaited.speech_begins(),
+                        FromProxy::Activity { speaking: false } => {
+                            self.awaited.speech_ends(self.relay.newest_turn());
+                        }
+                        _ => {}
+                    }
                     self.tell_phone(|phone| phone.send(&message, sequence));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => self.tell_phone(|phone| phone.send_audio(bytes)),
+                RelayOutput::ToPhoneAudio(bytes) => {
+                    self.has_relayed = true;
+                    if let Some(waited) = self.awaited.sounds(&bytes) {
+                        self.house.metrics.first_audio.took(waited);
+                    }
+                    self.tell_phone(|phone| phone.send_audio(bytes));
+                }
                 RelayOutput::DropAudio { epoch } => self.tell_phone(|phone| phone.drop_audio(epoch)),
                 RelayOutput::ClosePhone { code, reason } => {
                     tracing::info!(code, "closing the phone's socket");
@@ -249,7 +339,7 @@ impl Call {
     /// The process goes down: another one is to go on with the call, if there can be one that knows of it.
     fn leaves(&self) -> RelayInput {
         if self.house.store.is_shared() {
-            return RelayInput::Move { within: self.house.config.limits.drain };
+            return RelayInput::Move { within: self.rules.limits().drain };
         }
         RelayInput::Shutdown
     }
@@ -260,12 +350,16 @@ impl Call {
             Heard::Binary(bytes) => bytes.len(),
             Heard::Alive | Heard::Fault(_) | Heard::Gone => 0,
         };
+        self.house.metrics.from_phones.inc_by(bytes as u64);
         if !self.meter.take(bytes, self.now()) {
             let sentence = "More came from this phone than a voice is: it must send slower.";
             return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
         }
         match heard {
-            Heard::Text(text) => RelayInput::PhoneText(text),
+            Heard::Text(text) => match depth::objection(text.as_bytes(), self.rules.limits().json_depth) {
+                Some(trouble) => RelayInput::PhoneFault(trouble),
+                None => RelayInput::PhoneText(text),
+            },
             Heard::Binary(bytes) => RelayInput::PhoneBinary(bytes),
             Heard::Alive => RelayInput::PhoneAlive,
             Heard::Fault(trouble) => RelayInput::PhoneFault(trouble),
@@ -281,7 +375,7 @@ impl Call {
         if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
             && let Some(usage) = &message.usage_metadata
         {
-            budget.costs(self.house.config.prices.micros(usage));
+            budget.costs(self.rules.config.prices.micros(usage));
         }
         if let RelayInput::ServiceClosed { code, .. } = &input {
             // Its words may hold anything; what they mean is said when the phone is told.
@@ -305,6 +399,7 @@ impl Call {
 
     /// Lets the phone go, with time for its last words; the process waits for that.
     fn part(&mut self) {
+        self.count_bytes();
         if let Some(phone) = self.phone.take() {
             let shutdown = self.shutdown.clone();
             tokio::spawn(async move {
@@ -322,6 +417,7 @@ impl Call {
     }
 
     fn hang_up(&mut self) {
+        self.count_bytes();
         if let Some(service) = self.service.take() {
             self.former = Some(service.close());
         }
@@ -372,6 +468,11 @@ impl Call {
 /// A name for a call: hardly ever given twice, and of no use to anybody who learns it.
 pub(crate) fn call_id() -> String {
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
+}
+
+/// Whether a message tells the service that the person has said what they wanted to say.
+fn closes_speech(message: &ClientMessage) -> bool {
+    matches!(message, ClientMessage::RealtimeInput(input) if input.audio_stream_end || input.activity_end.is_some())
 }
 
 /// How long the end of a call waits until what it used is written down.

@@ -106,6 +106,12 @@ pub struct Limits {
     pub calls_in_all: Option<u32>,
     /// The largest frame taken from a phone.
     pub max_frame_bytes: u32,
+    /// How long a request's head may take.
+    pub header_deadline: Duration,
+    /// How long a request's body may take.
+    pub body_deadline: Duration,
+    /// How many values may lie within each other in what a caller says.
+    pub json_depth: u32,
     /// How long a phone may take to say hello.
     pub hello_deadline: Duration,
     /// How long the service may take to answer the setup.
@@ -163,6 +169,30 @@ impl Config {
         // Tools are known by what each of them has.
         keys.retain(|key| key != "tools");
         keys
+    }
+
+    /// The environment's variables that hold secrets of issuers and tools.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.admission.secret_names().chain(self.tools.iter().map(|tool| tool.secret_env.as_str()))
+    }
+
+    /// Takes over from `running` what only a restart changes; the names of what differed.
+    pub(crate) fn keep_what_stays(&mut self, running: &Self) -> Vec<&'static str> {
+        fn keep<T: PartialEq + Clone>(new: &mut T, running: &T) -> bool {
+            let differs = new != running;
+            new.clone_from(running);
+            differs
+        }
+        let kept = [
+            ("listen", keep(&mut self.listen, &running.listen)),
+            ("trusted_hops", keep(&mut self.trusted_hops, &running.trusted_hops)),
+            ("page", keep(&mut self.page, &running.page)),
+            ("upstream.url", keep(&mut self.upstream_url, &running.upstream_url)),
+            ("cluster.listen", keep(&mut self.cluster.listen, &running.cluster.listen)),
+            ("cluster.address", keep(&mut self.cluster.address, &running.cluster.address)),
+            ("admin.listen", keep(&mut self.admin, &running.admin)),
+        ];
+        kept.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
 
     fn take<'t>(document: &mut Document<'t>, root: &mut Section<'t>) -> Self {
@@ -314,6 +344,8 @@ impl Limits {
             let ms = document.take(table, key, whole(range_ms));
             ms.map_or(default, |ms| Duration::from_millis(ms.into()))
         };
+        let header_deadline = time("header_deadline_ms", 100..=60_000, default.header_deadline);
+        let body_deadline = time("body_deadline_ms", 100..=60_000, default.body_deadline);
         let hello_deadline = time("hello_deadline_ms", 100..=60_000, default.hello_deadline);
         let setup_deadline = time("setup_deadline_ms", 100..=120_000, default.setup_deadline);
         let answer_deadline = time("answer_deadline_ms", 0..=600_000, default.answer_deadline);
@@ -332,6 +364,9 @@ impl Limits {
             max_frame_bytes: document
                 .take(table, "max_frame_bytes", whole(4_096..=1_048_576))
                 .unwrap_or(default.max_frame_bytes),
+            header_deadline,
+            body_deadline,
+            json_depth: document.take(table, "json_depth", whole(4..=128)).unwrap_or(default.json_depth),
             hello_deadline,
             setup_deadline,
             answer_deadline,
@@ -399,6 +434,9 @@ impl Default for Limits {
             calls: 1_000,
             calls_in_all: None,
             max_frame_bytes: 64 * 1024,
+            header_deadline: Duration::from_secs(5),
+            body_deadline: Duration::from_secs(5),
+            json_depth: 128,
             hello_deadline: Duration::from_secs(5),
             setup_deadline: Duration::from_secs(10),
             answer_deadline: Duration::from_secs(8),

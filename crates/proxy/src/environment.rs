@@ -1,6 +1,5 @@
 //! What comes from the environment: all that is secret, and where this machine keeps its certificates.
 
-use crate::config::Config;
 use crate::program::Lookup;
 use core::fmt;
 use rustls::pki_types::CertificateDer;
@@ -21,12 +20,10 @@ pub struct Environment {
     pub bot_tokens: Vec<String>,
     /// Sign tickets, the newest first: `VIVAVOCE_SIGNING_KEY`, separated by commas.
     pub signing_keys: Vec<String>,
-    /// What the settings name as secrets of JWT issuers: see [`Environment::learn`].
-    pub issuer_secrets: BTreeMap<String, String>,
     /// Authorities to be trusted besides those that browsers trust: `SSL_CERT_FILE`.
     pub authorities: Vec<CertificateDer<'static>>,
-    /// What requests to tools are signed with, by the variable's name: those that the settings name.
-    pub tool_secrets: BTreeMap<String, String>,
+    /// Those that the settings name, by their variables: see [`Environment::learn`].
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -43,26 +40,15 @@ impl Environment {
             hostname: set("HOSTNAME").or_else(kernel_hostname),
             bot_tokens: several(set("TELEGRAM_BOT_TOKEN")),
             signing_keys: several(set("VIVAVOCE_SIGNING_KEY")),
-            issuer_secrets: BTreeMap::new(),
-            tool_secrets: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             authorities: authorities.unwrap_or_default(),
         })
     }
 
-    /// Reads the secrets that settings name; those that are not there stay away.
+    /// Reads the secrets that settings name: of JWT issuers and of tools. What is empty counts as absent here, too.
     pub fn learn<'n>(&mut self, names: impl Iterator<Item = &'n str>, lookup: Lookup<'_>) {
-        self.issuer_secrets = names.filter_map(|name| Some((name.to_owned(), lookup(name)?))).collect();
-    }
-
-    /// The same with the variables that settings name.
-    #[must_use]
-    pub fn with_tools(&self, config: &Config, lookup: Lookup<'_>) -> Self {
-        let names = config.tools.iter().map(|tool| tool.secret_env.clone());
-        let secrets = names.filter_map(|name| lookup(&name).map(|secret| (name, secret)));
-        Self {
-            tool_secrets: secrets.filter(|(_, secret)| !secret.trim().is_empty()).collect(),
-            ..self.clone()
-        }
+        let secrets = names.filter_map(|name| Some((name.to_owned(), lookup(name)?)));
+        self.secrets = secrets.filter(|(_, secret)| !secret.trim().is_empty()).collect();
     }
 }
 
@@ -81,9 +67,8 @@ impl fmt::Debug for Environment {
             .field("redis_url", &self.redis_url.as_ref().map(|_| "…"))
             .field("bot_tokens", &self.bot_tokens.len())
             .field("signing_keys", &self.signing_keys.len())
-            .field("issuer_secrets", &self.issuer_secrets.keys())
             .field("authorities", &self.authorities.len())
-            .field("tool_secrets", &self.tool_secrets.keys())
+            .field("secrets", &self.secrets.keys())
             .finish()
     }
 }

@@ -23,6 +23,18 @@ pub(crate) enum Message {
     Close(Option<(u16, String)>),
 }
 
+impl Message {
+    /// Bytes that it holds.
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(None) => 0,
+            Self::Close(Some((_, reason))) => reason.len() + 2,
+        }
+    }
+}
+
 /// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {

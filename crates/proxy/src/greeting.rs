@@ -3,18 +3,19 @@
 use crate::admission::ticket::Ticket;
 use crate::admission::{Caller, Pass, Refusal, User, now};
 use crate::budget::Budget;
-use crate::call::{Call, call_id};
+use crate::call::{Call, Terms, call_id};
 use crate::calls::{Entrance, Place};
+use crate::depth;
 use crate::entry::{Entry, enter as take_place, hash, opens};
 use crate::house::{House, going_down};
 use crate::node::pass_on;
 use crate::phone::{Heard, Phone};
+use crate::rules::Rules;
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use crate::tools::Visitor;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 use vivavoce_session::{Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
@@ -24,7 +25,7 @@ use vivavoce_wire::{Code, Trouble};
 /// Takes a phone that has just connected into a new call, or into the one that it takes up again.
 pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone) {
     let admit = |hello: &Hello| {
-        house.admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
+        house.rules().admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
     };
     match greet(&house, admit, &mut phone).await {
         Greeted::Enters(hello, pass) if hello.resume.is_some() => take_up(house, phone, hello, pass).await,
@@ -64,7 +65,11 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
     let mut pass = Pass::Secret;
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
-    let mut door = Door::new(house.config.limits.hello_deadline, now());
+    let (deadline, most_deep) = {
+        let rules = house.rules();
+        (rules.limits().hello_deadline, rules.limits().json_depth)
+    };
+    let mut door = Door::new(deadline, now());
     let mut shutdown = house.shutdown.subscribe();
     loop {
         let input = match door.poll() {
@@ -75,10 +80,13 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
             DoorOutput::Enter(hello) => return Greeted::Enters(hello, pass),
             DoorOutput::SendAway(trouble) => return Greeted::SentAway(trouble),
             DoorOutput::Timeout(wake) => {
-                let wake_at = began + wake.map_or(house.config.limits.hello_deadline, Moment::since_origin);
+                let wake_at = began + wake.map_or(deadline, Moment::since_origin);
                 tokio::select! {
                     heard = phone.next(true) => match heard {
-                        Heard::Text(text) => DoorInput::Text(text),
+                        Heard::Text(text) => match depth::objection(text.as_bytes(), most_deep) {
+                            Some(trouble) => return Greeted::SentAway(trouble),
+                            None => DoorInput::Text(text),
+                        },
                         Heard::Binary(_) => DoorInput::Binary,
                         Heard::Alive => continue,
                         Heard::Fault(trouble) => return Greeted::SentAway(trouble),
@@ -103,12 +111,13 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
         Pass::Local => (User::local(), call_id()),
         Pass::Secret => return send_away(phone, no_such_call()).await,
     };
-    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let rules = house.rules();
+    let Some(room) = house.rooms.take(rules.limits().calls) else {
         return send_away(phone, busy()).await;
     };
     // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
     let name = hash(&user.name());
-    match find_places(&house, &id, &name).await {
+    match find_places(&house, &rules, &id, &name).await {
         Ok(None) => {}
         Ok(Some(trouble)) => return send_away(phone, trouble).await,
         Err(away) => return send_away(phone, unavailable(&house, &away)).await,
@@ -130,17 +139,17 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
     let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
-    lead(house, id, record, phone, hello, Some(user), Stay { room, ticket }).await;
+    lead(house, rules, id, record, phone, hello, Some(user), Stay { room, ticket }).await;
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
-async fn find_places(house: &House, call: &str, user: &str) -> Result<Option<Trouble>, Away> {
-    if let Some(budget) = budget(house, user)
+async fn find_places(house: &House, rules: &Rules, call: &str, user: &str) -> Result<Option<Trouble>, Away> {
+    if let Some(budget) = budget(house, rules, user)
         && let Some(trouble) = budget.settle(SystemTime::now()).await?
     {
         return Ok(Some(trouble));
     }
-    let rooms = rooms(house, user);
+    let rooms = rooms(rules, user);
     for (at, room) in rooms.iter().enumerate() {
         if !take_place(&*house.store, &room.name, call, room.most).await? {
             for room in rooms.iter().take(at) {
@@ -161,17 +170,17 @@ struct Room {
 }
 
 /// All rooms of a user's call. Who calls from this machine is no user among others.
-fn rooms(house: &House, user: &str) -> Vec<Room> {
-    let limits = &house.config.limits;
+fn rooms(rules: &Rules, user: &str) -> Vec<Room> {
+    let limits = rules.limits();
     let in_all = limits.calls_in_all.map(|most| Room { name: "calls".to_owned(), most, crowded: busy });
     let of_user = Room { name: format!("calls:{user}"), most: limits.calls_per_user, crowded: too_many };
     in_all.into_iter().chain((!is_local(user)).then_some(of_user)).collect()
 }
 
-fn budget(house: &House, user: &str) -> Option<Budget> {
+fn budget(house: &House, rules: &Rules, user: &str) -> Option<Budget> {
     Some(user)
         .filter(|user| !is_local(user))
-        .and_then(|user| Budget::of(&house.store, user, house.config.limits.daily))
+        .and_then(|user| Budget::of(&house.store, user, rules.limits().daily))
 }
 
 fn is_local(user: &str) -> bool {
@@ -198,12 +207,13 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
         return enter(&house, &place, phone, hello, false).await;
     }
     // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
-    let Ok(room) = Arc::clone(&house.rooms).try_acquire_owned() else {
+    let rules = house.rules();
+    let Some(room) = house.rooms.take(rules.limits().calls) else {
         return send_away(phone, crowded()).await;
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, resume.call, record, phone, hello, caller, Stay { room, ticket: None }).await;
+            lead(house, rules, resume.call, record, phone, hello, caller, Stay { room, ticket: None }).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -259,7 +269,7 @@ async fn find_elsewhere(
 
 /// What a call has of the house until its end.
 struct Stay {
-    room: OwnedSemaphorePermit,
+    room: crate::rooms::Room,
     /// The ticket that opened it, and the attempt by which that was used.
     ticket: Option<(Ticket, String)>,
 }
@@ -277,6 +287,7 @@ impl Stay {
 /// Has a call led from here on. Who calls is not known where they came with nothing but the call's secret.
 async fn lead(
     house: Arc<House>,
+    rules: Arc<Rules>,
     id: String,
     record: Record,
     phone: Phone,
@@ -285,9 +296,9 @@ async fn lead(
     stay: Stay,
 ) {
     let span = tracing::info_span!("call", id);
-    let config = relay_config(&house, &id, &record, &hello);
-    let rooms = rooms(&house, &record.user).into_iter().map(|room| room.name).collect();
-    let budget = budget(&house, &record.user).map(Arc::new);
+    let relay = relay_config(&rules, &id, &record, &hello);
+    let rooms = rooms(&rules, &record.user).into_iter().map(|room| room.name).collect();
+    let budget = budget(&house, &rules, &record.user).map(Arc::new);
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
@@ -297,7 +308,8 @@ async fn lead(
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
     let visitor = Visitor { user, call: id };
-    let call = Call::new(visitor, Arc::clone(&house), config, entry, reports, phones, budget);
+    let terms = Terms { rules, relay, budget };
+    let call = Call::new(visitor, Arc::clone(&house), terms, entry, reports, phones);
     let desk = Arc::clone(&house);
     let led = async move {
         let was_up = call.run(Entrance { phone, hello, secret, is_elsewhere: false }).await;
@@ -307,13 +319,13 @@ async fn lead(
 }
 
 /// What the relay must know, of what was before it too.
-fn relay_config(house: &House, id: &str, record: &Record, hello: &Hello) -> RelayConfig {
+fn relay_config(rules: &Rules, id: &str, record: &Record, hello: &Hello) -> RelayConfig {
     let checkpoint = record.checkpoint.clone();
     let model = checkpoint.as_ref().map(|checkpoint| checkpoint.model.clone());
     let epoch = if hello.resume.is_some() { record.turn.saturating_add(TURNS_UNSEEN) } else { 0 };
     let next = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next);
     let earlier = Earlier { handle: checkpoint.map(|checkpoint| checkpoint.handle), next, epoch };
-    house.relay_config(id.to_owned(), Some(earlier), model)
+    rules.relay_config(id.to_owned(), Some(earlier), model)
 }
 
 /// Takes a phone into a call that is here.
@@ -328,7 +340,7 @@ async fn enter(house: &House, place: &Place, phone: Phone, hello: Box<Hello>, is
 
 /// What will open the call again, for one who wants that.
 fn new_secret(house: &House, entry: &Entry, hello: &Hello) -> Option<String> {
-    let is_kept = hello.resumable && !house.config.limits.grace.is_zero();
+    let is_kept = hello.resumable && !house.rules().limits().grace.is_zero();
     is_kept.then(|| entry.new_secret()).flatten()
 }
 

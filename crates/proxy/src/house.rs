@@ -1,33 +1,26 @@
 //! What all calls share.
 
 use crate::addresses::Addresses;
-use crate::admission::Admission;
 use crate::calls::Calls;
-use crate::config::Config;
 use crate::desks::Desks;
 use crate::dial::Address;
 use crate::metrics::Metrics;
+use crate::rooms::Rooms;
+use crate::rules::Rules;
 use crate::store::Store;
-use crate::tools::Toolbox;
-use core::time::Duration;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, watch};
-use vivavoce_gemini::Setup;
-use vivavoce_session::{Earlier, RelayConfig};
 use vivavoce_wire::message::Upstream;
 
 /// Settings and counters that every call looks at.
 pub(crate) struct House {
-    pub(crate) config: Config,
-    pub(crate) admission: Admission,
+    rules: RwLock<Arc<Rules>>,
     /// Where the service is.
     pub(crate) service: Address,
     /// Who answers, for people.
     pub(crate) upstream: Upstream,
-    /// One permit a call, and one for each who has yet to say hello.
-    pub(crate) rooms: Arc<Semaphore>,
+    /// One room a call, and one permit for each who has yet to say hello.
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) hall: Arc<Semaphore>,
     /// Connections of each address.
     pub(crate) addresses: Arc<Addresses>,
@@ -41,71 +34,40 @@ pub(crate) struct House {
     pub(crate) node: String,
     /// Turns true when the process goes down; each call holds a receiver until its end.
     pub(crate) shutdown: watch::Sender<bool>,
-    /// What the model may use.
-    pub(crate) toolbox: Arc<Toolbox>,
-    setup: Setup,
 }
 
 impl House {
     pub(crate) fn new(
-        config: Config,
-        admission: Admission,
+        rules: Rules,
         service: Address,
         upstream: Upstream,
         store: Arc<dyn Store>,
         node: String,
-        toolbox: Toolbox,
     ) -> Self {
         Self {
-            admission,
+            rules: RwLock::new(Arc::new(rules)),
             service,
             upstream,
-            rooms: Arc::new(Semaphore::new(config.limits.calls as usize)),
+            rooms: Arc::default(),
             hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
-            addresses: Addresses::new(config.limits.connections_per_address),
+            addresses: Arc::default(),
             calls: Calls::default(),
             desks: Desks::open(),
             metrics: Metrics::new(),
             store,
             node,
             shutdown: watch::Sender::new(false),
-            setup: crate::setup::setup(&config.gemini),
-            toolbox: Arc::new(toolbox),
-            config,
         }
     }
 
-    /// What the relay of a call named `call` must know; where it goes on with an earlier conversation, that was led with
-    /// `model`.
-    pub(crate) fn relay_config(
-        &self,
-        call: String,
-        earlier: Option<Earlier>,
-        model: Option<String>,
-    ) -> RelayConfig {
-        let (gemini, limits) = (&self.config.gemini, &self.config.limits);
-        let mut setup = self.setup.clone();
-        setup.model = model.unwrap_or(setup.model);
-        RelayConfig {
-            call,
-            setup,
-            upstream: self.upstream,
-            silence_duration: Duration::from_millis(gemini.silence_duration_ms.into()),
-            greeting: gemini.greeting.clone(),
-            max_frame_bytes: limits.max_frame_bytes,
-            other_models: gemini.other_models.iter().map(|model| crate::setup::model(model)).collect(),
-            seed: RandomState::new().build_hasher().finish(),
-            answer_deadline: limits.answer_deadline,
-            setup_deadline: limits.setup_deadline,
-            most_ahead: limits.ahead,
-            most_kept: limits.kept,
-            grace: limits.grace,
-            hold: limits.hold,
-            longest: limits.longest,
-            idle: limits.idle,
-            tools: self.toolbox.tools(),
-            earlier,
-        }
+    /// What a call that begins now is led by.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Calls that begin from here on are led by these.
+    pub(crate) fn rule_by(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 }
 

@@ -5,13 +5,15 @@
 //! - `setup`, `upstream`, `simulator`: what the service is asked for, which service that is, and the built-in one;
 //! - [`server`], `routes`, `page`, `upgrade`: the port, the paths on it, the page's files, and how a request becomes
 //!   a socket;
-//! - `house`, `admission`, `addresses`, `meter`, `tools`: what all calls share, who may call and who vouches for them, from
-//!   where, how much they may send, and what the model may use;
+//! - `house`, `rules`, [`reload`]: what all calls share, what those that begin now are led by, and how that changes;
+//! - `admission`, `addresses`, `rooms`, `meter`, `depth`, `tools`: who may call and who vouches for them, from where, how many
+//!   at one time, how much and how deep they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - `desks`: the threads on which calls are led;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
+//! - `metrics`, `histogram`, `awaited`: what operators are told, times among it, and how long an answer was waited for;
 //! - [`talk`]: the other side, from a terminal.
 //!
 //! The one rule: what is decided about a call is decided by `vivavoce_session::Relay`; here it is only carried out.
@@ -22,17 +24,20 @@
 mod addresses;
 mod admission;
 mod alarm;
+mod awaited;
 pub mod budget;
 mod call;
 mod calls;
 pub mod command;
 pub mod config;
+mod depth;
 mod desks;
 mod dial;
 mod entry;
 pub mod environment;
 mod frames;
 mod greeting;
+mod histogram;
 mod house;
 mod link;
 mod meter;
@@ -42,7 +47,10 @@ mod outbox;
 mod page;
 mod phone;
 pub mod program;
+pub mod reload;
+mod rooms;
 mod routes;
+mod rules;
 pub mod section;
 pub mod server;
 mod service;

@@ -23,6 +23,8 @@ pub(crate) struct Link {
     waiting: VecDeque<Message>,
     /// Whether something is on its way that the socket has not taken whole.
     in_flight: bool,
+    /// Bytes of frames that the socket took.
+    written: u64,
     /// Since when the other side has taken nothing although something waits.
     stuck_since: Option<Instant>,
     alarm: Alarm,
@@ -78,6 +80,7 @@ impl Link {
             stage: Stage::Connecting(coming, task),
             waiting: VecDeque::new(),
             in_flight: false,
+            written: 0,
             stuck_since: None,
             alarm: Alarm::default(),
         }
@@ -103,9 +106,9 @@ impl Link {
             if stuck_until.is_some_and(|until| now >= until) {
                 return self.ends(lost("it took nothing for too long"));
             }
-            let Self { stage, waiting, in_flight, stuck_since, alarm } = self;
+            let Self { stage, waiting, in_flight, written, stuck_since, alarm } = self;
             let Stage::Open(socket) = stage else { return lost("the connection was lost") };
-            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
             let event = tokio::select! {
                 biased;
                 event = poll_fn(|context| line.poll(was_crowded, may_read, context)) => event,
@@ -118,6 +121,16 @@ impl Link {
     /// Whether so little is unsent that more may be made.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() <= FULL
+    }
+
+    /// Frames that wait.
+    pub(crate) fn unsent(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Bytes of frames that the socket took since this was asked last.
+    pub(crate) const fn take_written(&mut self) -> u64 {
+        mem::replace(&mut self.written, 0)
     }
 
     /// Sends a frame.
@@ -134,10 +147,10 @@ impl Link {
         }
         self.waiting.push_back(message);
         self.stuck_since.get_or_insert_with(Instant::now);
-        let Self { stage, waiting, in_flight, stuck_since, .. } = self;
+        let Self { stage, waiting, in_flight, written, stuck_since, .. } = self;
         if let Stage::Open(socket) = stage {
             // Whoever waits for the next thing is woken when the rest can go.
-            let mut line = Line { socket, waiting, in_flight, stuck_since };
+            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
             let _ = line.poll_write(&mut Context::from_waker(Waker::noop()));
         }
         Ok(())
@@ -181,6 +194,7 @@ struct Line<'l> {
     socket: &'l mut Outgoing,
     waiting: &'l mut VecDeque<Message>,
     in_flight: &'l mut bool,
+    written: &'l mut u64,
     stuck_since: &'l mut Option<Instant>,
 }
 
@@ -214,7 +228,11 @@ impl Line<'_> {
             if self.waiting.is_empty() {
                 return Poll::Ready(());
             }
-            let outcome = self.socket.write(context, || self.waiting.pop_front());
+            let outcome = self.socket.write(context, || {
+                let message = self.waiting.pop_front()?;
+                *self.written += message.bytes() as u64;
+                Some(message)
+            });
             *self.in_flight = outcome.is_ok();
             if outcome.is_err() {
                 self.wrote(&outcome);
@@ -255,11 +273,12 @@ async fn connect(address: &Address, mut report: oneshot::Sender<Result<Outgoing,
 /// Says what waits, then goodbye, and reads to the end, so that both sides' are said.
 async fn say_goodbye(mut socket: Box<Outgoing>, mut waiting: VecDeque<Message>) {
     waiting.push_back(Message::Close(None));
-    let (mut in_flight, mut stuck_since) = (false, None);
+    let (mut in_flight, mut written, mut stuck_since) = (false, 0, None);
     let mut line = Line {
         socket: &mut socket,
         waiting: &mut waiting,
         in_flight: &mut in_flight,
+        written: &mut written,
         stuck_since: &mut stuck_since,
     };
     let _ = timeout(LAST_WORDS, poll_fn(|context| line.poll_write(context))).await;

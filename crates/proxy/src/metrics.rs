@@ -1,5 +1,6 @@
 //! What an operator's Prometheus is told, and whether this proxy is to be sent calls: on an address of its own.
 
+use crate::histogram::Histogram;
 use crate::house::House;
 use crate::routes::refuse;
 use axum::Router;
@@ -8,12 +9,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use core::fmt;
+use core::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 use vivavoce_session::ToolEnd;
 use vivavoce_wire::{Code, Trouble};
@@ -30,6 +32,24 @@ pub(crate) struct Metrics {
     pub(crate) passed_on: Counter,
     pub(crate) registry_failures: Counter,
     pub(crate) sessions: Counter,
+    /// The model's turns.
+    pub(crate) turns: Counter,
+    /// Connections to the service that were left for another.
+    pub(crate) rotations: Counter,
+    /// Times that a page's player ran dry, and how long pages took to fall silent for a person who spoke.
+    pub(crate) underruns: Counter,
+    pub(crate) barge_in: Histogram,
+    /// From the end of speech to the first sound of the answer.
+    pub(crate) first_audio: Histogram,
+    /// From reading a frame to handing it to the other socket.
+    pub(crate) relayed: Histogram,
+    /// Bytes of frames.
+    pub(crate) from_phones: Counter,
+    pub(crate) to_phones: Counter,
+    pub(crate) from_service: Counter,
+    pub(crate) to_service: Counter,
+    unsent_to_phones: Gauge,
+    unsent_to_service: Gauge,
     refusals: Family<Reason, Counter>,
     tool_calls: Family<[(&'static str, &'static str); 1], Counter>,
 }
@@ -43,11 +63,19 @@ struct Reason {
 /// One call among them, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    calls: Gauge,
-    parked_calls: Gauge,
-    parked_bytes: Gauge,
-    /// What is kept for a phone that is away.
-    parked: Option<i64>,
+    /// Its being there.
+    _call: Share,
+    parked_calls: Share,
+    parked_bytes: Share,
+    unsent_to_phone: Share,
+    unsent_to_service: Share,
+}
+
+/// What one call adds to a gauge, until it is dropped.
+#[derive(Debug)]
+struct Share {
+    gauge: Gauge,
+    value: i64,
 }
 
 impl Metrics {
@@ -61,6 +89,25 @@ impl Metrics {
         let calls = gauge("calls", "Calls that this proxy leads");
         let parked_calls = gauge("parked_calls", "Calls among them whose phone is away");
         let parked_bytes = gauge("parked_bytes", "Bytes of both sides' words that are kept for those");
+        let unsent_to_phones = gauge("unsent_to_phones_bytes", "Bytes that phones have yet to take");
+        let unsent_to_service = gauge("unsent_to_service_frames", "Frames that the service has yet to take");
+        let mut histogram = |name, help, bounds| {
+            let histogram = Histogram::new(bounds);
+            registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
+            histogram
+        };
+        let first_audio =
+            histogram("first_audio", "From the end of speech to the first sound of the answer", ANSWERS);
+        let relayed =
+            histogram("relayed", "From reading a frame of sound to handing it to the other socket", RELAYS);
+        let barge_in = histogram(
+            "barge_in",
+            "From the first that a page hears of a person until its loudspeaker is silent for them",
+            ANSWERS,
+        );
+        let frames = Family::<[(&str, &str); 2], Counter>::default();
+        registry.register_with_unit("frames", "Bytes of frames", Unit::Bytes, frames.clone());
+        let bytes = |side, way| frames.get_or_create(&[("side", side), ("way", way)]).clone();
         let refusals = Family::<Reason, Counter>::default();
         registry.register("refusals", "Callers who were not let in, by reason", refusals.clone());
         let tool_calls = Family::default();
@@ -88,6 +135,18 @@ impl Metrics {
                 "registry_failures",
                 "Calls that were refused because the registry was away",
             ),
+            turns: counter("turns", "Turns of the model"),
+            rotations: counter("rotations", "Connections to the service that were left for another"),
+            underruns: counter("underruns", "Times that a page's player ran dry within a turn"),
+            barge_in,
+            first_audio,
+            relayed,
+            from_phones: bytes("phone", "in"),
+            to_phones: bytes("phone", "out"),
+            from_service: bytes("service", "in"),
+            to_service: bytes("service", "out"),
+            unsent_to_phones,
+            unsent_to_service,
             sessions: counter("sessions", "Tickets that were given"),
             refusals,
             tool_calls,
@@ -116,12 +175,12 @@ impl Metrics {
 
     /// One call more.
     pub(crate) fn count(&self) -> Counted {
-        self.calls.inc();
         Counted {
-            calls: self.calls.clone(),
-            parked_calls: self.parked_calls.clone(),
-            parked_bytes: self.parked_bytes.clone(),
-            parked: None,
+            _call: Share::of(&self.calls, 1),
+            parked_calls: Share::of(&self.parked_calls, 0),
+            parked_bytes: Share::of(&self.parked_bytes, 0),
+            unsent_to_phone: Share::of(&self.unsent_to_phones, 0),
+            unsent_to_service: Share::of(&self.unsent_to_service, 0),
         }
     }
 }
@@ -129,20 +188,36 @@ impl Metrics {
 impl Counted {
     /// What is kept for the phone, if that is away.
     pub(crate) fn park(&mut self, bytes: Option<usize>) {
-        if bytes.is_none() && self.parked.is_none() {
-            return;
-        }
-        let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.parked_calls.inc_by(i64::from(bytes.is_some()) - i64::from(self.parked.is_some()));
-        self.parked_bytes.inc_by(bytes.unwrap_or(0) - self.parked.unwrap_or(0));
-        self.parked = bytes;
+        self.parked_calls.set(usize::from(bytes.is_some()));
+        self.parked_bytes.set(bytes.unwrap_or(0));
+    }
+
+    /// Bytes that its phone, and frames that the service has yet to take.
+    pub(crate) fn wait(&mut self, phone_bytes: usize, service_frames: usize) {
+        self.unsent_to_phone.set(phone_bytes);
+        self.unsent_to_service.set(service_frames);
     }
 }
 
-impl Drop for Counted {
+impl Share {
+    fn of(gauge: &Gauge, value: i64) -> Self {
+        gauge.inc_by(value);
+        Self { gauge: gauge.clone(), value }
+    }
+
+    /// Most of the time it is what it was.
+    fn set(&mut self, value: usize) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        if value != self.value {
+            self.gauge.inc_by(value - self.value);
+            self.value = value;
+        }
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
-        self.park(None);
-        self.calls.dec();
+        self.set(0);
     }
 }
 
@@ -175,6 +250,33 @@ async fn readyz(State(house): State<Arc<House>>) -> Response {
         return "ready\n".into_response();
     };
     refuse(StatusCode::SERVICE_UNAVAILABLE, &Trouble::new(Code::Unavailable, sentence))
+}
+
+/// Of what people wait for.
+const ANSWERS: &[Duration] =
+    &milliseconds([50, 100, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000]);
+
+/// Of what nobody is to notice.
+const RELAYS: &[Duration] = &[
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(200),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+];
+
+const fn milliseconds<const N: usize>(ms: [u64; N]) -> [Duration; N] {
+    let mut bounds = [Duration::ZERO; N];
+    let mut at = 0;
+    while at < N {
+        bounds[at] = Duration::from_millis(ms[at]);
+        at += 1;
+    }
+    bounds
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -31,10 +31,11 @@ async fn node(State(house): State<Arc<House>>, mut request: Request) -> Response
         Ok(upgrade) => upgrade,
         Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
     };
-    let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
+    let rules = house.rules();
+    let (response, socket) = upgrade.accept(rules.limits().max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
-        let phone = Phone::open(socket, house.config.limits.unread, None);
+        let phone = Phone::open(socket, rules.limits().unread, None);
         greeting::receive_from_elsewhere(house, phone).await;
     });
     response

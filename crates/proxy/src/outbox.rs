@@ -91,6 +91,11 @@ impl Outbox {
         self.frames.is_empty()
     }
 
+    /// Bytes that wait, with what it takes to keep them.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether more waits than any phone that reads can have left over.
     pub(crate) const fn is_overfull(&self) -> bool {
         self.bytes > MOST_BYTES

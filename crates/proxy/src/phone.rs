@@ -37,6 +37,8 @@ struct Line {
     outbox: Outbox,
     /// Whether something is on its way that the socket has not taken whole.
     in_flight: bool,
+    /// Bytes of frames that it took.
+    written: u64,
 }
 
 /// What came of listening to a phone.
@@ -58,7 +60,7 @@ impl Phone {
     /// Takes over a fresh socket, and its place among those of its address if it has one; `patience` is how long the phone may
     /// leave everything unread.
     pub(crate) fn open(socket: Incoming, patience: Duration, connected: Option<Arc<Connected>>) -> Self {
-        let line = Line { socket, outbox: Outbox::default(), in_flight: false };
+        let line = Line { socket, outbox: Outbox::default(), in_flight: false, written: 0 };
         Self {
             line,
             alarm: Alarm::default(),
@@ -73,11 +75,12 @@ impl Phone {
     /// # Errors
     /// The system cannot do that; the phone is gone.
     pub(crate) fn come_here(self) -> io::Result<Self> {
-        let Self { line: Line { socket, outbox, in_flight }, ping_at, patience, _connected, .. } = self;
+        let Self { line: Line { socket, outbox, in_flight, written }, ping_at, patience, _connected, .. } =
+            self;
         let socket = socket.over(|stream| TcpStream::from_std(stream.into_std()?))?;
         // Clocks, too, are of a thread.
         let alarm = Alarm::default();
-        Ok(Self { line: Line { socket, outbox, in_flight }, alarm, ping_at, patience, _connected })
+        Ok(Self { line: Line { socket, outbox, in_flight, written }, alarm, ping_at, patience, _connected })
     }
 
     /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped
@@ -100,6 +103,16 @@ impl Phone {
                 () = self.alarm.by(wake_at) => {}
             }
         }
+    }
+
+    /// Bytes that wait for it, or so.
+    pub(crate) const fn unsent_bytes(&self) -> usize {
+        self.line.outbox.bytes()
+    }
+
+    /// Bytes of frames that its socket took since this was asked last.
+    pub(crate) const fn take_written(&mut self) -> u64 {
+        core::mem::replace(&mut self.line.written, 0)
     }
 
     /// Drops the sound of turn `epoch` and older ones that waits to be sent: what follows overtakes it.
@@ -183,8 +196,12 @@ impl Line {
             if self.outbox.is_empty() {
                 return Poll::Ready(());
             }
-            let Self { socket, outbox, .. } = self;
-            let outcome = socket.write(context, || outbox.pop().map(message));
+            let Self { socket, outbox, written, .. } = self;
+            let outcome = socket.write(context, || {
+                let message = message(outbox.pop()?);
+                *written += message.bytes() as u64;
+                Some(message)
+            });
             self.in_flight = outcome.is_ok();
             if outcome.is_err() {
                 self.wrote(&outcome);

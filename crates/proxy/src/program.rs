@@ -4,6 +4,7 @@ use crate::admission::opening::{MintError, mint};
 use crate::command::Command;
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::reload::Reloader;
 use crate::server::{Server, StartError, bind, objections};
 use crate::simulator;
 use crate::talk::{Outcome, Talk, TalkError};
@@ -43,11 +44,8 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         match command {
             Command::Serve { config, listen, upstream, page, local } => {
                 let flags = Flags { listen, upstream, page, local };
-                let config = match settings(config.as_deref(), &mut environment, lookup) {
-                    Ok(config) => config,
-                    Err(problems) => return fail_all(&problems),
-                };
-                serve(config, flags, &environment, bell).await
+                let read = || flags.settings(config.as_deref(), lookup);
+                serve(read, bell).await
             }
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
@@ -79,20 +77,67 @@ struct Flags {
     local: bool,
 }
 
-async fn serve(mut config: Config, flags: Flags, environment: &Environment, bell: Bell) -> ExitCode {
-    config.listen = flags.listen.unwrap_or(config.listen);
-    config.upstream_url = flags.upstream.or(config.upstream_url);
-    config.page = flags.page.or(config.page);
-    config.admission.local = flags.local.then_some(true).or(config.admission.local);
-    let server = match Server::open(config, environment).await {
+impl Flags {
+    /// The settings of a file and the environment, as these change them.
+    fn settings(
+        &self,
+        file: Option<&Path>,
+        lookup: Lookup<'_>,
+    ) -> Result<(Config, Environment), Vec<String>> {
+        let mut environment = Environment::read(lookup).map_err(|error| vec![error.to_string()])?;
+        let mut config = settings(file, &mut environment, lookup)?;
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.upstream_url = self.upstream.clone().or(config.upstream_url);
+        config.page = self.page.clone().or(config.page);
+        config.admission.local = self.local.then_some(true).or(config.admission.local);
+        Ok((config, environment))
+    }
+}
+
+async fn serve(read: impl Fn() -> Result<(Config, Environment), Vec<String>>, bell: Bell) -> ExitCode {
+    let (config, environment) = match read() {
+        Ok(settings) => settings,
+        Err(problems) => return fail_all(&problems),
+    };
+    let knocks = match Knocks::hear() {
+        Ok(knocks) => knocks,
+        Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
+    };
+    let server = match Server::open(config, &environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
     if let Err(error) = announce(&server) {
         return fail(&format_args!("cannot say where I listen: {error}"), ExitCode::FAILURE);
     }
-    server.run(bell.rings()).await;
+    let reloader = server.reloader();
+    tokio::select! {
+        () = server.run(bell.rings()) => {}
+        () = knocks.each(|| reload(&reloader, read())) => {}
+    }
     ExitCode::SUCCESS
+}
+
+/// Takes other settings if they are all right, and says so or what is wrong.
+fn reload(reloader: &Reloader, read: Result<(Config, Environment), Vec<String>>) {
+    let taken = read.and_then(|(config, environment)| {
+        reloader
+            .reload(config, &environment)
+            .map_err(|errors| errors.iter().map(StartError::to_string).collect())
+    });
+    match taken {
+        Ok(waiting) => {
+            tracing::info!("the settings were read again: calls that begin from here on have them");
+            if !waiting.is_empty() {
+                tracing::warn!("what changed of {} waits for a restart", waiting.join(", "));
+            }
+        }
+        Err(problems) => {
+            for problem in problems {
+                tracing::error!("the settings stay as they were: {problem}");
+            }
+        }
+    }
 }
 
 /// Says who answers and, last, where: whoever starts this program waits for that line.
@@ -205,8 +250,7 @@ fn settings(
     lookup: Lookup<'_>,
 ) -> Result<Config, Vec<String>> {
     let config = read(file)?;
-    environment.learn(config.admission.secret_names(), lookup);
-    *environment = environment.with_tools(&config, lookup);
+    environment.learn(config.secret_names(), lookup);
     Ok(config)
 }
 
@@ -251,6 +295,38 @@ impl Bell {
     #[cfg(not(unix))]
     async fn rings(self) {
         let _ = signal::ctrl_c().await;
+    }
+}
+
+/// Hears the system's wish that the settings are read again (SIGHUP), from the moment on that it is there.
+struct Knocks {
+    #[cfg(unix)]
+    hangup: signal::unix::Signal,
+}
+
+impl Knocks {
+    #[cfg(unix)]
+    fn hear() -> io::Result<Self> {
+        Ok(Self { hangup: signal::unix::signal(signal::unix::SignalKind::hangup())? })
+    }
+
+    /// Does something at each, as long as there can be more.
+    #[cfg(unix)]
+    async fn each(mut self, act: impl Fn()) {
+        while self.hangup.recv().await.is_some() {
+            act();
+        }
+        core::future::pending::<()>().await;
+    }
+
+    #[cfg(not(unix))]
+    fn hear() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn each(self, _act: impl Fn()) {
+        core::future::pending::<()>().await;
     }
 }
 

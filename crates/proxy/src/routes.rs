@@ -6,6 +6,7 @@ use crate::greeting;
 use crate::house::House;
 use crate::page;
 use crate::phone::Phone;
+use crate::rules::Rules;
 use crate::upgrade::Upgrade;
 use axum::Router;
 use axum::body::Body;
@@ -43,12 +44,13 @@ async fn healthz() -> &'static str {
 
 /// Tells the page where to call and who will answer.
 async fn config(State(house): State<Arc<House>>) -> Response {
+    let rules = house.rules();
     let mut config = serde_json::json!({
         "url": "/ws",
         "upstream": house.upstream,
-        "model": house.config.gemini.model,
+        "model": rules.config.gemini.model,
     });
-    if house.admission.is_configured() {
+    if rules.admission.is_configured() {
         config["session"] = "/v1/session".into();
     }
     json(StatusCode::OK, &config)
@@ -62,12 +64,13 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
         Ok(upgrade) => upgrade,
         Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
     };
-    let connected = connect(&house, &request);
-    let trouble = objection(&house, &upgrade, &caller).or_else(|| connected.as_ref().err().cloned());
-    let (response, socket) = upgrade.accept(house.config.limits.max_frame_bytes);
+    let rules = house.rules();
+    let connected = connect(&house, &rules, &request);
+    let trouble = objection(&house, &rules, &upgrade, &caller).or_else(|| connected.as_ref().err().cloned());
+    let (response, socket) = upgrade.accept(rules.limits().max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
-        let phone = Phone::open(socket, house.config.limits.unread, connected.ok().flatten());
+        let phone = Phone::open(socket, rules.limits().unread, connected.ok().flatten());
         match trouble {
             Some(trouble) => greeting::send_away(phone, trouble).await,
             None => greeting::receive(house, caller, phone).await,
@@ -77,19 +80,19 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
 }
 
 /// Why a caller is not even listened to.
-fn objection(house: &House, upgrade: &Upgrade, caller: &Caller) -> Option<Trouble> {
+fn objection(house: &House, rules: &Rules, upgrade: &Upgrade, caller: &Caller) -> Option<Trouble> {
     if !upgrade.speaks_ours {
         let detail = format!("this socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect");
         return Some(Trouble::misunderstood(Code::BadSubprotocol, detail));
     }
-    let refusal = house.admission.check_origin(caller).err()?;
+    let refusal = rules.admission.check_origin(caller).err()?;
     house.metrics.refuse(refusal.reason());
     Some(refusal.trouble())
 }
 
 /// A call's place among the connections of its address, which is counted here if not where connections are taken.
-fn connect(house: &House, request: &Request<Body>) -> Result<Option<Arc<Connected>>, Trouble> {
-    let hops = house.config.trusted_hops as usize;
+fn connect(house: &House, rules: &Rules, request: &Request<Body>) -> Result<Option<Arc<Connected>>, Trouble> {
+    let hops = rules.config.trusted_hops as usize;
     if hops == 0 {
         return Ok(request.extensions().get().and_then(|peer: &Peer| peer.connected.clone()));
     }
@@ -97,7 +100,7 @@ fn connect(house: &House, request: &Request<Body>) -> Result<Option<Arc<Connecte
     let crowded = || Trouble::new(Code::Limited, sentence).retry_after_ms(5_000);
     house
         .addresses
-        .connect(origin(request, hops))
+        .connect(origin(request, hops), rules.limits().connections_per_address)
         .map(|connected| Some(Arc::new(connected)))
         .ok_or_else(crowded)
 }

@@ -9,11 +9,12 @@ use crate::environment::Environment;
 use crate::house::{House, going_down};
 use crate::metrics;
 use crate::node;
+use crate::reload::Reloader;
 use crate::routes::{self, Peer};
+use crate::rules::Rules;
 use crate::store::memory::Memory;
 use crate::store::shared::Shared;
 use crate::store::{Away, Store};
-use crate::tools::Toolbox;
 use crate::upstream::{Target, TargetError};
 use axum::http::HeaderName;
 use core::fmt;
@@ -59,7 +60,7 @@ pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError>
     };
     let is_open = !listen.ip().to_canonical().is_loopback() && !is_configured;
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    let is_missing = |tool: &&ToolSettings| !environment.tool_secrets.contains_key(&tool.secret_env);
+    let is_missing = |tool: &&ToolSettings| !environment.secrets.contains_key(&tool.secret_env);
     let tools = config
         .tools
         .iter()
@@ -100,10 +101,9 @@ impl Server {
         };
         let operators = operators(config.admin).await?;
         let service = Address::new(uri.to_string(), headers, &environment.authorities);
-        let admission = Admission::open(&config.admission, environment, target.kind)
-            .map_err(|errors| StartError::Admission(errors[0].clone()))?;
-        let toolbox = Toolbox::new(&config, environment);
-        let house = Arc::new(House::new(config, admission, service, target.kind, store, node, toolbox));
+        let rules =
+            Rules::new(config, environment, target.kind).map_err(|mut errors| errors.swap_remove(0))?;
+        let house = Arc::new(House::new(rules, service, target.kind, store, node));
         let router = routes::router(&house, page.as_deref());
         Ok(Self { listener, router, nodes, operators, house, is_built_in })
     }
@@ -138,12 +138,17 @@ impl Server {
 
     /// Whether anybody but this machine can be let in.
     pub fn has_admission(&self) -> bool {
-        self.house.admission.is_configured()
+        self.house.rules().admission.is_configured()
     }
 
     /// The model that is asked for.
-    pub fn model(&self) -> &str {
-        &self.house.config.gemini.model
+    pub fn model(&self) -> String {
+        self.house.rules().config.gemini.model.clone()
+    }
+
+    /// What gives it other settings while it runs.
+    pub fn reloader(&self) -> Reloader {
+        Reloader::new(Arc::clone(&self.house))
     }
 
     /// Serves until `stop`, then takes no more, lets every call move to another proxy or says goodbye to it, and ends when
@@ -156,14 +161,15 @@ impl Server {
             tokio::spawn(accept(operators, metrics::router(&self.house), Arc::clone(&self.house), None))
         });
         // Who stands behind a reverse proxy is known by its headers alone.
-        let addresses = (self.house.config.trusted_hops == 0).then(|| Arc::clone(&self.house.addresses));
+        let addresses =
+            (self.house.rules().config.trusted_hops == 0).then(|| Arc::clone(&self.house.addresses));
         tokio::select! {
             () = accept(self.listener, self.router, Arc::clone(&self.house), addresses) => {}
             () = stop => {}
         }
         self.house.shutdown.send_replace(true);
         let drain =
-            if self.house.store.is_shared() { self.house.config.limits.drain } else { Duration::ZERO };
+            if self.house.store.is_shared() { self.house.rules().limits().drain } else { Duration::ZERO };
         let _ = timeout(drain + GOODBYE, self.house.shutdown.closed()).await;
         // Until then calls are reached from other proxies, and operators see them leave.
         between_proxies.into_iter().chain(operators).for_each(|task| task.abort());
@@ -190,7 +196,8 @@ async fn accept(
         let permit = Arc::clone(&connections).acquire_owned().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connected = addresses.as_ref().map(|addresses| addresses.connect(peer.ip()));
+                let most = house.rules().limits().connections_per_address;
+                let connected = addresses.as_ref().map(|addresses| addresses.connect(peer.ip(), most));
                 if matches!(connected, Some(None)) {
                     tokio::spawn(async move {
                         let _ = timeout(LAST_WORD, send_off(stream)).await;
@@ -249,7 +256,8 @@ fn store(config: &Config, environment: &Environment) -> Result<Arc<dyn Store>, S
 
 /// Answers the requests of one connection, and ends it when the process goes down.
 async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: Arc<House>) {
-    prepare(&stream, house.config.limits.unread.max(UNTAKEN));
+    let rules = house.rules();
+    prepare(&stream, rules.limits().unread.max(UNTAKEN));
     let service = service_fn(move |mut request| {
         request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
@@ -257,7 +265,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: 
     let mut shutdown = house.shutdown.subscribe();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
+        .header_read_timeout(rules.limits().header_deadline)
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -401,9 +409,6 @@ const MOST_CONNECTIONS: usize = 4_096;
 
 /// One that takes nothing for this long takes nothing any more.
 const UNTAKEN: Duration = Duration::from_secs(30);
-
-/// A request's head comes within this, or not at all.
-const HEADER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Some 0.3 s of the model's voice: enough to keep a link busy, little enough to throw away.
 #[cfg(target_os = "linux")]

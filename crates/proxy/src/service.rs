@@ -5,6 +5,7 @@ use crate::frames::Message;
 use crate::link::{Closed, Event, Link};
 use core::fmt;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
 use vivavoce_session::RelayInput;
 
@@ -13,6 +14,9 @@ use vivavoce_session::RelayInput;
 pub(crate) struct Service {
     link: Link,
     keys: Keys,
+    /// When something was read last, and bytes of what was.
+    read_at: Instant,
+    read: u64,
 }
 
 /// What the service may repeat and nobody else may see.
@@ -22,7 +26,7 @@ impl Service {
     /// Begins to connect, once `former` has let go: the service refuses to resume what is still open elsewhere.
     pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
         let keys = Keys::of(&address);
-        Self { link: Link::open(address, former), keys }
+        Self { link: Link::open(address, former), keys, read_at: Instant::now(), read: 0 }
     }
 
     /// Waits for the next thing from the service, which is nothing that it says unless it may be read, or for room to send
@@ -45,7 +49,9 @@ impl Service {
     }
 
     /// Understands a frame; one that nobody understands is noted by its size alone, for it may hold a conversation.
-    fn heard(&self, json: &[u8]) -> Option<RelayInput> {
+    fn heard(&mut self, json: &[u8]) -> Option<RelayInput> {
+        self.read_at = Instant::now();
+        self.read += json.len() as u64;
         let Ok(mut message) = ServerMessage::decode(json) else {
             tracing::warn!(bytes = json.len(), "skipped a frame of the service that is no message");
             return None;
@@ -55,6 +61,21 @@ impl Service {
             error.message = self.keys.without(core::mem::take(&mut error.message));
         }
         Some(RelayInput::Service(Box::new(message)))
+    }
+
+    /// When it last said something.
+    pub(crate) const fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
+    /// Frames that it has yet to take.
+    pub(crate) fn unsent_frames(&self) -> usize {
+        self.link.unsent()
+    }
+
+    /// Bytes of frames that came and went since this was asked last.
+    pub(crate) const fn take_traffic(&mut self) -> (u64, u64) {
+        (core::mem::replace(&mut self.read, 0), self.link.take_written())
     }
 
     /// Whether so little is unsent that more may be made.

@@ -49,7 +49,7 @@ impl Toolbox {
     pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
         let way = Arc::new(Way::new(&environment.authorities));
         let hook = |tool: &ToolSettings| {
-            let secret = environment.tool_secrets.get(&tool.secret_env)?;
+            let secret = environment.secrets.get(&tool.secret_env)?;
             let schema = tool.parameters.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());
             let webhook = Arc::new(Webhook::new(tool, secret, Arc::clone(&way)));
             Some((tool.name.clone(), Hook { schema, webhook }))

@@ -6,7 +6,7 @@ mod stage;
 
 use core::time::Duration;
 use futures_util::{SinkExt, StreamExt};
-use stage::{Phone, Proxy, assert_trouble, frame, nobody, patiently, service, simulator};
+use stage::{Phone, Proxy, ask, assert_trouble, frame, nobody, patiently, service, simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -295,11 +295,48 @@ async fn a_phone_that_talks_faster_than_the_service_listens_is_left_to_wait() {
 
 #[tokio::test]
 async fn a_request_that_never_ends_is_let_go() {
-    let proxy = Proxy::to(nobody().await).await;
+    let hurry = |config: &mut Config| config.limits.header_deadline = Duration::from_millis(300);
+    let proxy = Proxy::with(hurry, None).await;
     let mut stream = TcpStream::connect(proxy.address).await.unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    let (mut answers, mut requests) = stream.split();
+    requests.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    // One that goes on without ever coming to its end, as Slowloris does.
+    let trickle = async {
+        while requests.write_all(b"X-A: b\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        core::future::pending::<()>().await;
+    };
     let mut answer = Vec::new();
-    patiently(stream.read_to_end(&mut answer)).await.unwrap();
+    tokio::select! {
+        ended = patiently(answers.read_to_end(&mut answer)) => drop(ended),
+        () = trickle => {}
+    }
+    assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}
+
+#[tokio::test]
+async fn values_that_lie_too_deep_are_told_how_deep_they_may() {
+    let shallow = |config: &mut Config| config.limits.json_depth = 4;
+    let proxy = Proxy::with(shallow, None).await;
+    let mut phone = Phone::call(&proxy).await;
+    phone.say(r#"{"type":"hello","audio":{"rate_hz":16000},"more":[[[[]]]]}"#).await;
+    assert_trouble(phone.wait_end().await, Code::BadMessage, "at most 4 deep; found 5");
+    let mut phone = Phone::introduced(&proxy).await;
+    phone.wait_ready().await;
+    phone.say(r#"{"type":"text","text":"[[[[[ is no depth"}"#).await;
+    phone.say(r#"{"type":"text","text":"this is","more":[[[[]]]]}"#).await;
+    assert_trouble(phone.wait_end().await, Code::BadMessage, "at most 4 deep; found 5");
+    let question = r#"{"jwt":[[[[]]]]}"#;
+    let answer = ask(
+        proxy.address,
+        &format!(
+            "POST /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{question}",
+            question.len()
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("at most 4 deep"), "{answer}");
 }
 
 #[tokio::test]

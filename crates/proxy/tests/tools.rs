@@ -353,7 +353,7 @@ async fn the_simulator_s_model_calls_and_goes_on_talking() {
         config.tools = vec![settings("says = \"Looking for a table\"")];
         config.tools[0].url = format!("http://{}/webhook", hook.address).parse().unwrap();
     };
-    let environment = Environment { tool_secrets: secrets, ..Environment::default() };
+    let environment = Environment { secrets, ..Environment::default() };
     let proxy = Proxy::within(settings, environment).await;
     let mut phone = Phone::introduced(&proxy).await;
     phone.wait_ready().await;
@@ -463,7 +463,7 @@ impl Stage {
         })
         .await;
         let secrets = BTreeMap::from([("TOOL_SECRET".to_owned(), SECRET.to_owned())]);
-        let environment = Environment { tool_secrets: secrets, ..environment };
+        let environment = Environment { secrets, ..environment };
         let settings = |config: &mut Config| {
             config.upstream_url = Some(format!("ws://{upstream}"));
             config.tools = vec![tool];

@@ -324,10 +324,12 @@ impl Client {
     }
 
     fn report_heard(&mut self, now: Moment) {
-        let Some((epoch, samples)) = self.ear.report(now) else { return };
-        let epoch = self.turns.on_the_wire(epoch);
-        if epoch > 0 {
-            self.send(&FromClient::Heard { epoch, samples });
+        let Some(mut report) = self.ear.report(now) else { return };
+        if let FromClient::Heard { epoch, .. } = &mut report {
+            *epoch = self.turns.on_the_wire(*epoch);
+            if *epoch > 0 {
+                self.send(&report);
+            }
         }
     }
 
@@ -539,7 +541,7 @@ impl Client {
         if !self.turns.kill(epoch) {
             return false;
         }
-        self.interruption.silenced(epoch);
+        self.ear.gives_way(self.interruption.silenced(epoch));
         self.flush(epoch);
         self.captions.cut(epoch, |epoch| self.ear.heard(epoch, now), &mut self.queue);
         true

@@ -55,6 +55,7 @@ use watch::Watch;
 
 pub use exchange::{Earlier, RelayConfig, RelayInput, RelayOutput};
 pub use ledger::{Job, ToolEnd, ToolOutcome};
+pub use rotation::LOST;
 pub use tools::{Tool, Tools, is_name};
 
 /// The proxy's half of a call.
@@ -206,7 +207,11 @@ impl Relay {
 
     /// Bytes that are kept of both sides' words; they are bounded by [`RelayConfig::most_kept`] and constants.
     pub fn kept_bytes(&self) -> usize {
-        self.told.bytes() + self.credit.bytes() + self.early.bytes() + self.uplog.bytes()
+        self.told.bytes()
+            + self.credit.bytes()
+            + self.early.bytes()
+            + self.uplog.bytes()
+            + self.ledger.bytes()
     }
 
     /// Whether the service is to be listened to. What the phone has no credit for is kept, and nothing of it is
@@ -313,7 +318,10 @@ impl Relay {
                 self.phone_audio_ends(now);
             }
             FromClient::Received { next } => self.phone_received(next),
-            FromClient::Heard { epoch, samples } => self.credit.heard(epoch, samples),
+            FromClient::Heard { epoch, samples, underruns, barge_in_ms } => {
+                self.credit.heard(epoch, samples);
+                self.phone_reports(underruns, barge_in_ms);
+            }
             FromClient::Silenced { epoch } => self.phone_silences(epoch),
             FromClient::ToolResult { id, result, will_continue } => {
                 self.taken.count();
@@ -334,6 +342,16 @@ impl Relay {
         self.told.received(next);
         if self.seat.is_kept() {
             self.queue.push_back(RelayOutput::SecretKept);
+        }
+    }
+
+    /// What the phone says of its sound is for the metrics alone, and nobody is to spoil those.
+    fn phone_reports(&mut self, underruns: u32, barge_in_ms: u32) {
+        let took = Duration::from_millis(barge_in_ms.into());
+        let barge_in = (barge_in_ms > 0 && took <= LONGEST_BARGE_IN).then_some(took);
+        let underruns = underruns.min(MOST_UNDERRUNS);
+        if underruns > 0 || barge_in.is_some() {
+            self.queue.push_back(RelayOutput::Reported { underruns, barge_in });
         }
     }
 
@@ -870,3 +888,9 @@ fn close_reason(sentence: &str) -> String {
 
 /// RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code.
 const MOST_REASON_BYTES: usize = 123;
+
+/// More than a player can run dry between two of its reports.
+const MOST_UNDERRUNS: u32 = 100;
+
+/// Whoever speaks for longer before the model falls silent does not interrupt it.
+const LONGEST_BARGE_IN: Duration = Duration::from_secs(10);

@@ -38,6 +38,13 @@ pub enum FromClient {
         epoch: u32,
         /// 24 kHz samples of the turn that have been heard.
         samples: u64,
+        /// Times that the player ran dry within a turn since this was said last.
+        #[serde(default, skip_serializing_if = "is_nought")]
+        underruns: u32,
+        /// Milliseconds from the first that the client's ear heard of the person until its loudspeaker fell silent for them;
+        /// 0 if it did not, or was reported.
+        #[serde(default, skip_serializing_if = "is_nought")]
+        barge_in_ms: u32,
     },
     /// Everything numbered below this has arrived; said of a call that can be taken up again.
     Received {
@@ -452,6 +459,11 @@ const fn is_yes(flag: &bool) -> bool {
 
 const fn is_no(flag: &bool) -> bool {
     !*flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_nought(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Parsers quote what they found; a frame full of it is more than anyone reads.

@@ -62,7 +62,12 @@ pub(crate) fn from_client(text: &str) -> Result<FromClient, MessageError> {
         "mute" => FromClient::Mute { muted: fields.flag("muted")? },
         "activity" => FromClient::Activity { speaking: fields.flag("speaking")? },
         "audio_end" => FromClient::AudioEnd,
-        "heard" => FromClient::Heard { epoch: fields.u32("epoch")?, samples: fields.u64("samples")? },
+        "heard" => FromClient::Heard {
+            epoch: fields.u32("epoch")?,
+            samples: fields.u64("samples")?,
+            underruns: fields.u32_or_none("underruns")?.unwrap_or(0),
+            barge_in_ms: fields.u32_or_none("barge_in_ms")?.unwrap_or(0),
+        },
         "received" => FromClient::Received { next: fields.u32("next")? },
         "silenced" => FromClient::Silenced { epoch: fields.u32("epoch")? },
         "tool_result" => FromClient::ToolResult {

@@ -11,9 +11,14 @@ pub(crate) fn from_client(message: &FromClient) -> String {
         FromClient::Mute { muted } => with("mute", |object| object.flag("muted", *muted)),
         FromClient::Activity { speaking } => with("activity", |object| object.flag("speaking", *speaking)),
         FromClient::AudioEnd => with("audio_end", |_| {}),
-        FromClient::Heard { epoch, samples } => with("heard", |object| {
+        FromClient::Heard { epoch, samples, underruns, barge_in_ms } => with("heard", |object| {
             object.number("epoch", u64::from(*epoch));
             object.number("samples", *samples);
+            for (name, count) in [("underruns", *underruns), ("barge_in_ms", *barge_in_ms)] {
+                if count > 0 {
+                    object.number(name, u64::from(count));
+                }
+            }
         }),
         FromClient::Received { next } => with("received", |object| object.number("next", u64::from(*next))),
         FromClient::Silenced { epoch } => {

@@ -51,7 +51,9 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         any::<bool>().prop_map(|muted| FromClient::Mute { muted }),
         any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         Just(FromClient::AudioEnd),
-        any::<(u32, u64)>().prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
+        any::<(u32, u64, u32, u32)>().prop_map(|(epoch, samples, underruns, barge_in_ms)| {
+            FromClient::Heard { epoch, samples, underruns, barge_in_ms }
+        }),
         any::<u32>().prop_map(|epoch| FromClient::Silenced { epoch }),
         any::<u32>().prop_map(|next| FromClient::Received { next }),
         (".*", ".*", values(), any::<bool>()).prop_map(|(id, name, value, will_continue)| {

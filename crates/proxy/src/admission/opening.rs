@@ -11,6 +11,7 @@ use crate::entry::random;
 use crate::environment::Environment;
 use core::fmt;
 use core::time::Duration;
+use std::sync::Arc;
 use vivavoce_wire::message::Upstream;
 
 impl Admission {
@@ -45,7 +46,7 @@ impl Admission {
             is_configured,
             telegram: Telegram { bots, keys, max_age: settings.telegram.max_age },
             issuers,
-            mint,
+            mint: Arc::new(mint),
             ticket_lasts: settings.ticket,
             refresh_lasts: settings.refresh,
             most_a_minute: settings.sessions_per_minute,
@@ -130,7 +131,7 @@ fn key(issuer: &IssuerSettings, environment: &Environment) -> Result<Key, String
                 .map_err(|error| format!("\"{}\" cannot be read: {error}", file.display()))?;
             public(&text)
         }
-        KeySource::Environment(name) => match environment.issuer_secrets.get(name) {
+        KeySource::Environment(name) => match environment.secrets.get(name) {
             Some(secret) if secret.len() >= LEAST_KEY_BYTES => Ok(Key::secret(secret.as_bytes())),
             Some(_) => Err(format!("{name} is shorter than {LEAST_KEY_BYTES} bytes")),
             None => Err(format!("{name} is not set in the environment")),

@@ -4,6 +4,8 @@ use super::refresh::{self, Pass};
 use super::ticket::Ticket;
 use super::{Admission, Caller, Refusal, User, issuer, now};
 use crate::call::call_id;
+use crate::config::Limits;
+use crate::depth;
 use crate::entry::{hash, random};
 use crate::house::House;
 use crate::routes::{caller, refuse};
@@ -70,7 +72,7 @@ enum No {
 /// Answers a page's question whether it may send what it is about to.
 pub(crate) async fn preflight(State(house): State<Arc<House>>, request: Request) -> Response {
     let caller = caller(&request);
-    if let Err(refusal) = house.admission.check_origin(&caller) {
+    if let Err(refusal) = house.rules().admission.check_origin(&caller) {
         return say(&house, &No::Refused(refusal));
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -84,7 +86,7 @@ pub(crate) async fn preflight(State(house): State<Arc<House>>, request: Request)
 /// Gives a ticket, or says why not.
 pub(crate) async fn post(State(house): State<Arc<House>>, request: Request) -> Response {
     let caller = caller(&request);
-    if let Err(refusal) = house.admission.check_origin(&caller) {
+    if let Err(refusal) = house.rules().admission.check_origin(&caller) {
         return say(&house, &No::Refused(refusal));
     }
     let response = match grant(&house, &caller, request.into_body()).await {
@@ -107,8 +109,9 @@ pub(crate) async fn other() -> Response {
 }
 
 async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No> {
-    let (admission, store, now) = (&house.admission, &*house.store, now());
-    let showing = read(body).await?;
+    let (rules, store, now) = (house.rules(), &*house.store, now());
+    let admission = &rules.admission;
+    let showing = read(body, rules.limits()).await?;
     let vouched = match &showing {
         Showing::Refresh(secret) => {
             let pass = refresh::find(store, secret, now).await?.ok_or(Refusal::Unrefreshed)?;
@@ -118,8 +121,8 @@ async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No>
         Showing::Jwt(token) => admission.of_issuer(token, now)?,
         Showing::Nothing => admission.of_nothing(caller)?,
     };
-    count(house, &vouched).await?;
-    let answer = issue(house, caller, vouched, now).await?;
+    count(house, admission.most_a_minute, &vouched).await?;
+    let answer = issue(house, admission, caller, vouched, now).await?;
     if let Showing::Refresh(secret) = &showing {
         // Last of all, so that whatever goes wrong before leaves the caller with a secret that works.
         refresh::retire(store, secret).await?;
@@ -162,12 +165,12 @@ impl Admission {
 }
 
 /// Reads what a caller shows, as far as it is read.
-async fn read(body: Body) -> Result<Showing, No> {
+async fn read(body: Body, limits: &Limits) -> Result<Showing, No> {
     let too_large = || {
         let detail = format!("a session is asked for with at most {MOST_BODY_BYTES} bytes");
         No::Misunderstood(StatusCode::PAYLOAD_TOO_LARGE, Trouble::misunderstood(Code::TooLarge, detail))
     };
-    let Ok(bytes) = timeout(BODY_DEADLINE, to_bytes(body, MOST_BODY_BYTES)).await else {
+    let Ok(bytes) = timeout(limits.body_deadline, to_bytes(body, MOST_BODY_BYTES)).await else {
         let trouble =
             Trouble::new(Code::BadMessage, "The question for a session did not come in time: try again.");
         return Err(No::Misunderstood(StatusCode::REQUEST_TIMEOUT, trouble));
@@ -176,6 +179,9 @@ async fn read(body: Body) -> Result<Showing, No> {
     let unread = |detail: String| {
         No::Misunderstood(StatusCode::BAD_REQUEST, Trouble::misunderstood(Code::BadMessage, detail))
     };
+    if let Some(trouble) = depth::objection(&bytes, limits.json_depth) {
+        return Err(No::Misunderstood(StatusCode::BAD_REQUEST, trouble));
+    }
     let body: Shown = serde_json::from_slice(&bytes).map_err(|error| unread(error.to_string()))?;
     match (body.init_data, body.jwt, body.refresh) {
         (Some(raw), None, None) => Ok(Showing::InitData(raw)),
@@ -187,8 +193,7 @@ async fn read(body: Body) -> Result<Showing, No> {
 }
 
 /// Takes one of a minute's places for the user, and for the text that was signed for them.
-async fn count(house: &House, vouched: &Vouched) -> Result<(), No> {
-    let most = house.admission.most_a_minute;
+async fn count(house: &House, most: u32, vouched: &Vouched) -> Result<(), No> {
     let attempt = random().ok_or_else(powerless)?;
     let user = format!("sessions:{}", hash(&vouched.user.name()));
     let text = vouched.text.as_ref().map(|text| format!("sessions:{}", hash(text)));
@@ -200,8 +205,13 @@ async fn count(house: &House, vouched: &Vouched) -> Result<(), No> {
     Ok(())
 }
 
-async fn issue(house: &House, caller: &Caller, vouched: Vouched, now: u64) -> Result<Answer, No> {
-    let admission = &house.admission;
+async fn issue(
+    house: &House,
+    admission: &Admission,
+    caller: &Caller,
+    vouched: Vouched,
+    now: u64,
+) -> Result<Answer, No> {
     let Some(url) = admission.public_url.clone().or_else(|| caller.socket_url()) else {
         let trouble = Trouble::misunderstood(Code::BadMessage, "the header Host names no host");
         return Err(No::Misunderstood(StatusCode::BAD_REQUEST, trouble));
@@ -297,6 +307,4 @@ impl From<Away> for No {
 
 /// Init data is about 1 kB long, and a JWT seldom longer than 4.
 const MOST_BODY_BYTES: usize = 16 * 1024;
-/// As for a request's head.
-const BODY_DEADLINE: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);

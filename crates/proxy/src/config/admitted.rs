@@ -68,7 +68,7 @@ pub enum KeySource {
 
 impl Admitted {
     /// Variables of the environment that hold secrets of issuers.
-    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.issuers.iter().filter_map(|issuer| match &issuer.key {
             KeySource::Environment(name) => Some(name.as_str()),
             KeySource::Text(_) | KeySource::File(_) => None,

@@ -285,8 +285,13 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
 
 /// The same with further headers.
 pub(crate) async fn get_with(address: SocketAddr, path: &str, headers: &str) -> String {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"))
+        .await
+}
+
+/// Sends a request as it is; the whole answer.
+pub(crate) async fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     patiently(stream.read_to_end(&mut answer)).await.unwrap();

@@ -63,9 +63,10 @@ impl Interruption {
         Some(Verdict::Commit(self.yielded.take()?.epoch))
     }
 
-    /// Turns up to `epoch` fell silent: what gave way need not come back.
-    pub(super) fn silenced(&mut self, epoch: u32) {
+    /// Turns up to `epoch` fell silent: what gave way need not come back. Since when the person speaks, if they do.
+    pub(super) fn silenced(&mut self, epoch: u32) -> Option<Moment> {
         self.yielded = self.yielded.filter(|yielded| yielded.epoch > epoch);
+        self.speaks_since
     }
 
     /// Looks at the clock. With `is_alone` the service can't tell, as it thinks its turn over or is not the one that

@@ -3,6 +3,7 @@
 use super::PlayerReport;
 use crate::Moment;
 use core::time::Duration;
+use vivavoce_wire::message::FromClient;
 
 /// How far the player is, and how far the proxy knows it to be.
 #[derive(Debug, Default)]
@@ -15,6 +16,11 @@ pub(super) struct Ear {
     /// When it is to be told next.
     due_at: Option<Moment>,
     sounds: bool,
+    /// Times that the player ran dry, and those that the proxy knows of.
+    underruns: (u32, u32),
+    /// Since when the person spoke for whom it is to fall silent; how long that took.
+    barged_at: Option<Moment>,
+    barge_in_ms: u32,
     /// When the player last said something, and the samples that waited then.
     reported_at: Moment,
     buffered: u64,
@@ -25,6 +31,10 @@ impl Ear {
     pub(super) fn take(&mut self, report: PlayerReport, now: Moment) {
         let fell_silent = self.sounds && !report.sounding;
         self.sounds = report.sounding;
+        self.underruns.0 = report.underruns;
+        if fell_silent && let Some(since) = self.barged_at.take() {
+            self.barge_in_ms = now.since(since).as_millis() as u32;
+        }
         (self.reported_at, self.buffered) = (now, report.buffered_samples);
         self.heard = self.heard.max((report.epoch, report.heard_samples));
         if self.heard <= self.told {
@@ -38,14 +48,23 @@ impl Ear {
     }
 
     /// What the proxy does not know yet; asking settles it.
-    pub(super) fn report(&mut self, now: Moment) -> Option<(u32, u64)> {
+    pub(super) fn report(&mut self, now: Moment) -> Option<FromClient> {
         self.due_at = None;
         if self.heard <= self.told {
             return None;
         }
         self.told = self.heard;
         self.told_at = Some(now);
-        Some(self.told)
+        let (epoch, samples) = self.told;
+        let (underruns, told) = self.underruns;
+        self.underruns.1 = underruns;
+        let barge_in_ms = core::mem::take(&mut self.barge_in_ms);
+        Some(FromClient::Heard { epoch, samples, underruns: underruns.saturating_sub(told), barge_in_ms })
+    }
+
+    /// It is to fall silent, for a person who speaks since then.
+    pub(super) fn gives_way(&mut self, since: Option<Moment>) {
+        self.barged_at = since.filter(|_| self.sounds);
     }
 
     /// Another connection, which knows nothing of it yet.
@@ -103,6 +122,24 @@ mod tests {
         PlayerReport { epoch, heard_samples, sounding, ..PlayerReport::default() }
     }
 
+    fn heard(epoch: u32, samples: u64, underruns: u32, barge_in_ms: u32) -> Option<FromClient> {
+        Some(FromClient::Heard { epoch, samples, underruns, barge_in_ms })
+    }
+
+    #[test]
+    fn tells_once_how_often_it_ran_dry_and_how_long_it_took_to_fall_silent() {
+        let mut ear = Ear::default();
+        ear.take(PlayerReport { underruns: 2, ..report(1, 100, true) }, at(0));
+        assert_eq!(ear.report(at(0)), heard(1, 100, 2, 0));
+        ear.gives_way(Some(at(300)));
+        ear.take(PlayerReport { underruns: 3, ..report(1, 200, false) }, at(420));
+        assert_eq!(ear.report(at(420)), heard(1, 200, 1, 120));
+        ear.gives_way(Some(at(500)));
+        ear.take(PlayerReport { underruns: 3, ..report(2, 100, true) }, at(600));
+        ear.take(report(2, 200, false), at(700));
+        assert_eq!(ear.report(at(700)), heard(2, 200, 0, 0), "nothing sounded that could have fallen silent");
+    }
+
     #[test]
     fn tells_at_most_ten_times_a_second() {
         let mut ear = Ear::default();
@@ -123,7 +160,7 @@ mod tests {
         ear.report(at(0));
         ear.take(report(1, 200, false), at(10));
         assert_eq!(ear.due_at(), Some(at(10)));
-        assert_eq!(ear.report(at(10)), Some((1, 200)));
+        assert_eq!(ear.report(at(10)), heard(1, 200, 0, 0));
     }
 
     #[test]

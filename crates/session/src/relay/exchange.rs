@@ -156,6 +156,13 @@ pub enum RelayOutput {
     },
     /// For the log: another connection to the service follows, since this happened to the one before.
     Reconnects(&'static str),
+    /// For the metrics: the phone says this of its sound.
+    Reported {
+        /// Times that it ran dry since the last report.
+        underruns: u32,
+        /// How long it took to fall silent for a person who spoke.
+        barge_in: Option<Duration>,
+    },
     /// Close the service's socket, drop it, and report nothing more of it.
     CloseService,
     /// Look whether the arguments of a function are as its schema wants them; answer by [`RelayInput::ToolChecked`] before

@@ -278,6 +278,11 @@ impl Ledger {
 
     // ---- Time.
 
+    /// Bytes of arguments and results that are kept, or so.
+    pub(super) fn bytes(&self) -> usize {
+        self.calls.iter().map(Call::bytes).sum()
+    }
+
     /// Ends what took too long.
     pub(super) fn tick(&mut self, now: Moment) {
         while let Some(at) = self.calls.iter().position(|call| call.until().is_some_and(|until| until <= now))
@@ -450,6 +455,12 @@ impl Ledger {
 }
 
 impl Call {
+    fn bytes(&self) -> usize {
+        let result =
+            if let Stage::Ended { response, .. } = &self.stage { weight_of_object(response) } else { 0 };
+        weight_of_object(&self.arguments) + result
+    }
+
     fn is_page(&self) -> bool {
         self.function.as_ref().is_some_and(|function| function.is_page)
     }
@@ -563,3 +574,18 @@ const MOST_PARTS: u32 = 32;
 /// FNV-1a of 64 bits: it tells mistakes apart; nobody gains by a collision, as only what waits here is ever run.
 const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01B3;
+
+/// Bytes that an object takes, about as many as on the wire.
+fn weight_of_object(object: &Object) -> usize {
+    object.iter().map(|(name, value)| name.len() + weight(value)).sum()
+}
+
+fn weight(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<Value>(),
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Object(object) => weight_of_object(object),
+    }
+}

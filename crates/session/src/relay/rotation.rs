@@ -341,7 +341,8 @@ impl Relay {
 
 const AGE: &str = "the service ends the connection soon";
 const MUTE: &str = "the service hears but does not answer";
-const LOST: &str = "the connection was lost";
+/// Why a connection followed another that nobody left.
+pub const LOST: &str = "the connection was lost";
 
 /// What was heard is written down within this.
 const TRANSCRIPTION: Duration = Duration::from_secs(5);

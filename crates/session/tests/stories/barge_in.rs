@@ -39,7 +39,7 @@ fn tells_how_much_of_the_cut_turn_was_heard() {
     pair.pass(ms(500));
     let heard = pair.player.heard_of(1);
     let last = pair.asked.iter().rev().find_map(|(_, message)| match message {
-        FromClient::Heard { epoch, samples } => Some((*epoch, *samples)),
+        FromClient::Heard { epoch, samples, .. } => Some((*epoch, *samples)),
         _ => None,
     });
     assert_eq!(last, Some((1, heard)));

@@ -76,7 +76,8 @@ impl Desk {
                 | RelayOutput::RunTool(_)
                 | RelayOutput::AbortTool { .. }
                 | RelayOutput::ToolEnds { .. }
-                | RelayOutput::Reconnects(_) => {}
+                | RelayOutput::Reconnects(_)
+                | RelayOutput::Reported { .. } => {}
             }
         }
     }
@@ -108,7 +109,7 @@ impl Desk {
     }
 
     pub(crate) fn heard(&mut self, epoch: u32, samples: u64) {
-        self.phone(&FromClient::Heard { epoch, samples });
+        self.phone(&FromClient::Heard { epoch, samples, underruns: 0, barge_in_ms: 0 });
     }
 
     /// Time passes; the phone shows that it is there, and the relay is woken when it wants to be.

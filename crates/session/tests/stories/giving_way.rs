@@ -51,6 +51,9 @@ fn the_service_s_word_ends_it() {
     assert_eq!(pair.player.yields.len(), 1, "a voice that was cut off does not come back");
     assert!(pair.player.is_silent() && pair.player.heard_of(1) < 120_000);
     assert_eq!(pair.caption_ends(Who::Model), [(1, true)]);
+    // 300 ms until the service noticed, 30 from there and 40 to the phone.
+    let took = pair.reported.iter().find_map(|&(_, barge_in)| barge_in);
+    assert!(took.is_some_and(|took| took >= ms(370) && took < ms(380)), "{:?}", pair.reported);
 }
 
 #[test]

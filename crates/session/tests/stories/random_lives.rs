@@ -289,7 +289,9 @@ fn from_client() -> impl Strategy<Value = FromClient> {
         4 => any::<bool>().prop_map(|muted| FromClient::Mute { muted }),
         2 => any::<bool>().prop_map(|speaking| FromClient::Activity { speaking }),
         3 => Just(FromClient::AudioEnd),
-        5 => (epochs(), any::<u64>()).prop_map(|(epoch, samples)| FromClient::Heard { epoch, samples }),
+        5 => (epochs(), any::<(u64, u32, u32)>()).prop_map(|(epoch, (samples, underruns, barge_in_ms))| {
+            FromClient::Heard { epoch, samples, underruns, barge_in_ms }
+        }),
         1 => epochs().prop_map(|epoch| FromClient::Silenced { epoch }),
         2 => epochs().prop_map(|next| FromClient::Received { next }),
         1 => any::<u64>().prop_map(|id| FromClient::Ping { id }),
@@ -389,6 +391,7 @@ impl RelayWatch {
             RelayOutput::SecretKept
             | RelayOutput::Checkpoint { .. }
             | RelayOutput::Reconnects(_)
+            | RelayOutput::Reported { .. }
             | RelayOutput::CheckTool(_)
             | RelayOutput::RunTool(_)
             | RelayOutput::AbortTool { .. }

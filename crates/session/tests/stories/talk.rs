@@ -64,7 +64,7 @@ fn tells_what_was_heard_at_most_ten_times_a_second_and_to_the_end() {
         .asked
         .iter()
         .filter_map(|(at, message)| match message {
-            FromClient::Heard { epoch: 1, samples } => Some((*at, *samples)),
+            FromClient::Heard { epoch: 1, samples, .. } => Some((*at, *samples)),
             _ => None,
         })
         .collect();
@@ -117,7 +117,7 @@ fn nobody_has_heard_more_than_was_sent() {
     answers(&mut pair, 2_000, 4_800);
     pair.pass(ms(50));
     for epoch in [0, 1, 7] {
-        let absurd = FromClient::Heard { epoch, samples: u64::MAX };
+        let absurd = FromClient::Heard { epoch, samples: u64::MAX, underruns: 0, barge_in_ms: 0 };
         pair.relay_hears(RelayInput::PhoneText(absurd.encode()));
     }
     assert_eq!(pair.relay.as_ref().unwrap().heard(), (1, 4_800));

@@ -99,6 +99,16 @@ fn a_tool_is_declared_run_and_its_result_is_passed_on() {
 }
 
 #[test]
+fn a_result_counts_among_what_is_kept() {
+    let mut pair = with_tools();
+    calls(&mut pair, "a", "reads");
+    let before = pair.relay.as_ref().unwrap().kept_bytes();
+    done(&mut pair, 0, &"word ".repeat(1_000));
+    let after = pair.relay.as_ref().unwrap().kept_bytes();
+    assert!(after >= before + 5_000, "{before} and then {after}");
+}
+
+#[test]
 fn arguments_that_do_not_fit_are_never_sent() {
     let mut pair = with_tools();
     pair.objection = Some("\"n\" is not a text".into());

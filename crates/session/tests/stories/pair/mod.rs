@@ -53,6 +53,8 @@ pub(crate) struct Pair {
     pub(crate) objection: Option<String>,
     /// Why connections to the service followed each other.
     pub(crate) reconnects: Vec<(Duration, &'static str)>,
+    /// What the page said of its sound: times that it ran dry, and how long it took to fall silent.
+    pub(crate) reported: Vec<(u32, Option<Duration>)>,
     /// What every relay begins with.
     pub(crate) relay_config: RelayConfig,
     /// Relays that there were, and phones that were let in.
@@ -142,6 +144,7 @@ impl Pair {
             tool_ends: Vec::new(),
             objection: None,
             reconnects: Vec::new(),
+            reported: Vec::new(),
             relay_config: relay_config(),
             relays: 0,
             seats: 0,
@@ -591,6 +594,7 @@ impl Pair {
                 RelayOutput::AbortTool { key } => self.aborted.push(key),
                 RelayOutput::ToolEnds { how, .. } => self.tool_ends.push(how),
                 RelayOutput::Reconnects(why) => self.reconnects.push((self.now, why)),
+                RelayOutput::Reported { underruns, barge_in } => self.reported.push((underruns, barge_in)),
                 RelayOutput::CloseService => self.service.closed(self.now),
                 RelayOutput::ToPhone { message, sequence } => {
                     let text = sequence.map_or_else(|| message.encode(), |n| message.encode_numbered(n));
