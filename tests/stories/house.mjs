@@ -128,6 +128,7 @@ async function end(child) {
   clearTimeout(late)
 }
 
-const BINARY = process.env.VIVAVOCE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', 'vivavoce')
+/** The proxy's program. */
+export const BINARY = process.env.VIVAVOCE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', 'vivavoce')
 const houses = new Set()
 process.on('exit', () => houses.forEach(house => house.kill()))
