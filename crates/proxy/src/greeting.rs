@@ -139,7 +139,7 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
     let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
-    lead(house, rules, id, record, phone, hello, Some(user), Stay { room, ticket }).await;
+    lead(house, id, record, phone, hello, Some(user), Stay { rules, room, ticket }).await;
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
@@ -213,7 +213,7 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, rules, resume.call, record, phone, hello, caller, Stay { room, ticket: None }).await;
+            lead(house, resume.call, record, phone, hello, caller, Stay { rules, room, ticket: None }).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -269,6 +269,7 @@ async fn find_elsewhere(
 
 /// What a call has of the house until its end.
 struct Stay {
+    rules: Arc<Rules>,
     room: crate::rooms::Room,
     /// The ticket that opened it, and the attempt by which that was used.
     ticket: Option<(Ticket, String)>,
@@ -287,7 +288,6 @@ impl Stay {
 /// Has a call led from here on. Who calls is not known where they came with nothing but the call's secret.
 async fn lead(
     house: Arc<House>,
-    rules: Arc<Rules>,
     id: String,
     record: Record,
     phone: Phone,
@@ -296,6 +296,7 @@ async fn lead(
     stay: Stay,
 ) {
     let span = tracing::info_span!("call", id);
+    let rules = Arc::clone(&stay.rules);
     let relay = relay_config(&rules, &id, &record, &hello);
     let rooms = rooms(&rules, &record.user).into_iter().map(|room| room.name).collect();
     let budget = budget(&house, &rules, &record.user).map(Arc::new);
