@@ -30,7 +30,10 @@ export interface PageFunction {
 export interface VivaVoceOptions {
   /** The proxy's socket: `ws:`, `wss:`, `http:` or `https:`, absolute or relative to the page. */
   url: Asked<string | URL>
-  /** The session ticket, where the proxy demands one. */
+  /**
+   * The session ticket, where the proxy demands one. It opens one call: a function is asked for another where the one before
+   * was refused, or came to nothing because the connection was lost.
+   */
   ticket?: Asked<string | undefined>
   /** Changes the constraints of the microphone; echo cancellation, noise suppression and gain control are on. */
   audio?: MediaTrackConstraints
