@@ -78,7 +78,7 @@ export interface VivaVoceEvents {
     type: 'tool'
     id: string
     name: string
-    /** `confirm`: show the person name and arguments and call `confirmTool`. `running` with arguments: run it, `answerTool`. */
+    /** `confirm`: show the person name and arguments and call `confirmTool`, as the element does by itself. `running` with arguments: run it, `answerTool`. */
     state: 'called' | 'confirm' | 'running' | 'done' | 'failed' | 'cancelled'
     arguments?: Record<string, unknown>
     /** What `confirmTool` wants. */
