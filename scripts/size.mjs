@@ -10,7 +10,7 @@ import { Obstacle, telling } from './step.mjs'
 /** The most that a first call in one language may download, brotli-compressed, before the voice detector. */
 export const BUDGET_BYTES = 60_500
 
-/** The same with the voice detector, which is downloaded once somebody answers. */
+/** The same with what comes in a call: the voice detector once somebody answers, the card once a tool needs the person's word. */
 export const WHOLE_BUDGET_BYTES = 100_000
 
 /** Every file of the page with its size as it is and as it travels, the largest first. */
@@ -27,8 +27,8 @@ export async function sizes(folder = DIST) {
 /** The bytes that travel, all files together. */
 export const total = (measured) => measured.reduce((sum, { brotli }) => sum + brotli, 0)
 
-/** The files without which no call begins. */
-export const first = (measured) => measured.filter(({ name }) => !name.startsWith('vivavoce_vad'))
+/** The files without which no call begins: all but the detector, and the card that a tool brings. */
+export const first = (measured) => measured.filter(({ name }) => !/^(vivavoce_vad|question)\./.test(name))
 
 /** Maps for debuggers are asked for by nobody but developers. */
 function isDownloaded(path) {

@@ -38,6 +38,7 @@ impl Call {
     pub fn new(
         url: String,
         ticket: Option<String>,
+        gets_tickets: bool,
         client: Option<String>,
         greeting: bool,
         continues: bool,
@@ -50,6 +51,7 @@ impl Call {
         let config = ClientConfig {
             url,
             ticket,
+            gets_tickets,
             client,
             uplink_rate_hz: SPEECH_RATE_HZ,
             greeting,
@@ -66,6 +68,11 @@ impl Call {
     /// The person tapped: call.
     pub fn start(&self) {
         self.desk.take(ClientInput::Start);
+    }
+
+    /// The page got the ticket that an event `ticket` asked for, or no network to get one over.
+    pub fn admit(&self, ticket: Option<String>) {
+        self.desk.take(ClientInput::Ticket(ticket));
     }
 
     /// The person hangs up; an `ended` event follows.

@@ -10,7 +10,7 @@ test('a first call downloads no more than its budget', async (t) => {
   assert.ok(total(measured) <= BUDGET_BYTES, JSON.stringify(measured, null, 1))
 })
 
-test('with the detector of speech it stays within the greater budget', async (t) => {
+test('with what comes in a call it stays within the greater budget', async (t) => {
   const measured = await sizes()
   t.diagnostic(`${total(measured)} bytes of ${WHOLE_BUDGET_BYTES}, brotli-compressed`)
   assert.ok(total(measured) <= WHOLE_BUDGET_BYTES, JSON.stringify(measured, null, 1))

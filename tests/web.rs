@@ -457,6 +457,7 @@ fn a_listener_that_calls_back_is_served_afterwards() {
     let own = Call::new(
         "ws://proxy/ws".into(),
         None,
+        false,
         None,
         false,
         false,
@@ -488,6 +489,7 @@ fn call() -> (Call, impl Fn() -> String) {
     let call = Call::new(
         "ws://proxy/ws".into(),
         None,
+        false,
         Some("test".into()),
         true,
         false,

@@ -26,6 +26,7 @@ let isGuarded = false
 screen.addEventListener('state', () => guard(screen.isLive))
 screen.addEventListener('ended', () => guard(false))
 screen.addEventListener('error', () => telegram.buzz())
+screen.addEventListener('tool', ({ detail }) => detail.state === 'confirm' && telegram.buzz('warning'))
 screen.addEventListener('click', (event) => {
   if (event.composedPath()[0].closest?.('button')) telegram.tap()
 })

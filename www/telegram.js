@@ -85,9 +85,9 @@ export class Telegram {
     this.#send('web_app_trigger_haptic_feedback', { type: 'impact', impact_style: 'light' }, '6.1')
   }
 
-  /** The buzz of a failure. */
-  buzz() {
-    this.#send('web_app_trigger_haptic_feedback', { type: 'notification', notification_type: 'error' }, '6.1')
+  /** The buzz of a failure, or of a `warning`. */
+  buzz(notification_type = 'error') {
+    this.#send('web_app_trigger_haptic_feedback', { type: 'notification', notification_type }, '6.1')
   }
 
   #introduce() {

@@ -30,8 +30,8 @@ export class VivaVoce extends EventTarget {
 
   /**
    * Begins to download what a call needs. `url` is the proxy's socket, relative to the page or absolute; it and
-   * `ticket` may be promises, or functions that are asked at each call. `audio` changes the constraints of the
-   * microphone, `sampleRate` the context's rate.
+   * `ticket` may be promises, or functions that are asked at each call, and for a further ticket where one came to
+   * nothing. `audio` changes the constraints of the microphone, `sampleRate` the context's rate.
    */
   constructor(options) {
     super()
@@ -198,7 +198,7 @@ export class VivaVoce extends EventTarget {
     try {
       const [url, ticket] = await Promise.all([this.#url(), this.#ticket()])
       if (!this.#isOn(number)) return
-      this.#line.post({ type: 'start', number, url, ticket, client, greeting, continues, functions: functions && JSON.stringify(functions), mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
+      this.#line.post({ type: 'start', number, url, ticket, getsTickets: typeof this.#options.ticket === 'function', client, greeting, continues, functions: functions && JSON.stringify(functions), mode, bargeIn, bargeInPatienceMs, muted: this.#muted })
     } catch (error) {
       if (this.#isOn(number)) this.#end(error)
     }
@@ -226,6 +226,17 @@ export class VivaVoce extends EventTarget {
     } catch (error) {
       throw error instanceof Trouble ? error : new Trouble('no_ticket', error)
     }
+  }
+
+  /** Gets the Worker a further ticket; one that the network holds back is asked for again, in time. */
+  async #readmit(number) {
+    let ticket
+    try {
+      ticket = await this.#ticket()
+    } catch (error) {
+      if (!(error.cause instanceof TypeError)) return this.#isOn(number) && this.#end(error)
+    }
+    this.#line.post({ type: 'admit', number, ticket })
   }
 
   /** Puts the player and, as soon as there is a microphone, the recorder in place. */
@@ -318,6 +329,7 @@ export class VivaVoce extends EventTarget {
       // The page says these itself, at the tap, when it is muted and at the end.
       case 'muted': break
       case 'pulse': this.#feel(event.beat); break
+      case 'ticket': this.#readmit(number); break
       case 'state': if (event.state !== 'idle') this.#reach(event.state); break
       case 'ended': this.#end(undefined, event.reason); break
       default: this.#tell(event)

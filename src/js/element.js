@@ -4,6 +4,7 @@ import { Captions } from './element/captions.js'
 import { Figure } from './element/figure.js'
 import { STYLE } from './element/style.js'
 import { wordsFor } from './element/words.js'
+import { Trouble } from './trouble.js'
 
 /**
  * `<viva-voce url="wss://…/ws">`: a spoken conversation as one screen that fills its box.
@@ -11,7 +12,7 @@ import { wordsFor } from './element/words.js'
  * Attributes: `url` (the proxy), `upstream` and `model` (who will answer, if known before the call), `scheme`
  * (`light` or `dark`; else the system decides), `lang`, `mode` (`push-to-talk` or `half-duplex`, before the element is connected). The attribute `state` tells the state of the call.
  * Every event of the call is dispatched on the element too, with the same `detail`; `wanted` asks for a missing `url`:
- * the call waits until it is set.
+ * the call waits until it is set. A tool that needs the person's word gets it by a card in the screen.
  */
 export class VivaVoceElement extends HTMLElement {
   static observedAttributes = ['url', 'upstream', 'model', 'mode']
@@ -24,6 +25,9 @@ export class VivaVoceElement extends HTMLElement {
   #isOver = false
   #reason = ''
   #tool = ''
+  /** The name of the call, and the promise of who asks whether its tools may act. */
+  #name
+  #question
   #typedCount = 0
   #tellUrl = []
   #names
@@ -46,7 +50,7 @@ export class VivaVoceElement extends HTMLElement {
     this.#words = wordsFor(this.lang, document.documentElement.lang, ...navigator.languages)
     this.#names = { user: this.#words.you, model: this.#words.gemini }
     const root = this.attachShadow({ mode: 'open' })
-    dress(root)
+    dress(root, STYLE)
     root.append(furnish(this.#words))
     this.#parts = Object.fromEntries([...root.querySelectorAll('[part]')].map((part) => [part.part[0], part]))
     this.#captions = new Captions({
@@ -165,12 +169,15 @@ export class VivaVoceElement extends HTMLElement {
       case 'caption': this.#captions.append(detail.who, detail.epoch, detail.text); break
       case 'caption_end': this.#announce(this.#captions.end(detail.who, detail.epoch, detail.cut), detail.who); break
       case 'state': this.#enter(detail.state); break
-      case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); break
+      case 'ready': this.setAttribute('upstream', detail.upstream); this.setAttribute('model', detail.model); this.#name = detail.call; break
       case 'muted': if (detail.muted) this.#hold(false); break
-      case 'tool': this.#tool = /called|confirm|running/.test(detail.state) ? detail.name : ''; break
+      case 'tool': this.#tool = /called|running/.test(detail.state) ? detail.name : ''; break
       case 'error': this.#fail(detail); break
       case 'ended': this.#end(detail.reason); break
     }
+    const name = this.#name
+    if (detail.state === 'confirm') this.#question ??= this.#inquire()
+    this.#question?.then((question) => question?.take(type, detail, name))
     this.#show()
   }
 
@@ -184,6 +191,23 @@ export class VivaVoceElement extends HTMLElement {
     if (isWell) this.complain('')
     this.#isDeaf &&= !(level.microphone > 0)
     this.#show()
+  }
+
+  /** Brings who asks the person, once there is something to ask. */
+  async #inquire() {
+    try {
+      const { Question, STYLE } = await import(/* webpackIgnore: true */ new URL('./element/question.js', import.meta.url))
+      dress(this.shadowRoot, STYLE)
+      return new Question(this.#parts.room, {
+        lang: this.#words.lang,
+        answer: ({ id, confirmation }, isAllowed) => this.#call?.confirmTool(id, confirmation, isAllowed),
+        announce: (text) => this.#announce(text),
+      })
+    } catch {
+      this.#question = undefined
+      this.#fail(new Trouble('download_failed'))
+      this.#show()
+    }
   }
 
   #enter(state) {
@@ -343,15 +367,15 @@ function write(element, text) {
 }
 
 /** Gives the shadow its style, without an inline style where the browser can (a strict policy forbids those). */
-function dress(root) {
+function dress(root, css) {
   if ('adoptedStyleSheets' in root) {
     const sheet = new CSSStyleSheet()
-    sheet.replaceSync(STYLE)
-    root.adoptedStyleSheets = [sheet]
+    sheet.replaceSync(css)
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
     return
   }
   const style = document.createElement('style')
-  style.textContent = STYLE
+  style.textContent = css
   root.append(style)
 }
 

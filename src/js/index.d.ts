@@ -30,7 +30,10 @@ export interface PageFunction {
 export interface VivaVoceOptions {
   /** The proxy's socket: `ws:`, `wss:`, `http:` or `https:`, absolute or relative to the page. */
   url: Asked<string | URL>
-  /** The session ticket, where the proxy demands one. */
+  /**
+   * The session ticket, where the proxy demands one. It opens one call: a function is asked for another where the one before
+   * was refused, or came to nothing because the connection was lost.
+   */
   ticket?: Asked<string | undefined>
   /** Changes the constraints of the microphone; echo cancellation, noise suppression and gain control are on. */
   audio?: MediaTrackConstraints
@@ -75,7 +78,7 @@ export interface VivaVoceEvents {
     type: 'tool'
     id: string
     name: string
-    /** `confirm`: show the person name and arguments and call `confirmTool`. `running` with arguments: run it, `answerTool`. */
+    /** `confirm`: show the person name and arguments and call `confirmTool`, as the element does by itself. `running` with arguments: run it, `answerTool`. */
     state: 'called' | 'confirm' | 'running' | 'done' | 'failed' | 'cancelled'
     arguments?: Record<string, unknown>
     /** What `confirmTool` wants. */

@@ -11,10 +11,10 @@ let call
 let current
 
 const deeds = {
-  start({ number, url, ticket, client, greeting, continues, functions, mode, bargeIn, bargeInPatienceMs, muted }) {
+  start({ number, url, ticket, getsTickets, client, greeting, continues, functions, mode, bargeIn, bargeInPatienceMs, muted }) {
     call?.free()
     current = number
-    const own = call = new Call(url, ticket, client, greeting, continues, functions, mode, bargeIn, bargeInPatienceMs, (event) => {
+    const own = call = new Call(url, ticket, getsTickets, client, greeting, continues, functions, mode, bargeIn, bargeInPatienceMs, (event) => {
       postMessage({ type: 'event', number, event })
       if (event.type === 'ready') lend(own)
       if (event.type === 'ended') queueMicrotask(() => end(own))
@@ -28,6 +28,7 @@ const deeds = {
   press: ({ pressed }) => call.press(pressed),
   interrupt: () => call.interrupt(),
   wake: () => call.wake(),
+  admit: ({ ticket }) => call.admit(ticket),
   say: ({ text }) => call.say(text),
   word: ({ json }) => call.word(json),
   stop: () => call.hangUp(),

@@ -144,6 +144,40 @@ test('asks for a fresh ticket at each call, and tells when none is given', async
   assert.equal(call.state, 'idle')
 })
 
+test('gets a further ticket when the Worker asks, and another time where there is no network', async () => {
+  const answers = ['first', new TypeError('Failed to fetch'), 'second', new Error('The refresh secret is of no use.')]
+  await begin({ ticket: async () => {
+    const answer = answers.shift()
+    if (answer instanceof Error) throw answer
+    return answer
+  } })
+  const { ticket, getsTickets } = worker().said[0]
+  assert.deepEqual({ ticket, getsTickets }, { ticket: 'first', getsTickets: true })
+  for (let asks = 0; asks < 3; asks += 1) {
+    worker().tell({ type: 'ticket' })
+    await settle()
+  }
+  const admitted = worker().said.filter(({ type }) => type === 'admit')
+  assert.deepEqual(admitted, [undefined, 'second'].map((ticket) => ({ type: 'admit', number: 1, ticket })))
+  assert.deepEqual(errors(), ['no_ticket'], 'who is refused one is told')
+  assert.equal(call.state, 'idle')
+})
+
+test('lets no late ticket into another call, and says where it can get no other', async () => {
+  let give
+  const tickets = ['first', new Promise((resolve) => { give = resolve }), 'of the next']
+  await begin({ ticket: () => tickets.shift() })
+  worker().tell({ type: 'ticket' })
+  await settle()
+  call.stop()
+  call.start()
+  give('late')
+  await settle()
+  assert.deepEqual(worker().said.filter(({ type }) => type === 'admit').map(({ number }) => number), [1])
+  await begin({ ticket: 'the only one' })
+  assert.equal(worker().said[0].getsTickets, false)
+})
+
 test('keeps what is said while the address is on its way', async () => {
   let know
   make({ url: new Promise((resolve) => { know = resolve }) })

@@ -47,6 +47,10 @@ export class VivaVoce extends EventTarget {
     return this.isOn
   }
 
+  confirmTool(...how) {
+    this.told.push(['confirmTool', ...how])
+  }
+
   close() {
     this.stop()
     this.told.push(['close'])

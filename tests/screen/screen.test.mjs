@@ -5,6 +5,7 @@ import chrome from 'selenium-webdriver/chrome.js'
 import { serve } from './serve.mjs'
 
 const CONFIG = '/deep/www/config.json'
+const CARD = '/deep/src/js/element/question.js'
 const files = {}
 let page
 let browser
@@ -430,14 +431,138 @@ test('is_legible_and_large_enough_in_light_and_dark', async () => {
   await browser.sendDevToolsCommand('Emulation.setEmulatedMedia', { features: [] })
 })
 
+test('asks_before_a_tool_acts_and_shows_the_very_arguments', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('state', { state: 'listening' })
+  assert.equal(await browser.executeScript(FETCHED), 0, 'nothing of it is downloaded before it is needed')
+  await emit('tool', { id: 'a', name: 'send_email', state: 'called' })
+  assert.equal(await text('hint'), 'Working on it: send_email')
+  await ask('a', { empty: ' ', list: ['x'], note: 'a\u202eb', people: 4, text: 'Two\nlines', to: '<img src=x onerror=alert(1)>' })
+  assert.deepEqual(await question(), [
+    'May I do this?', 'send_email', 'empty', '" "', 'list', '[\n  "x"\n]', 'note', 'a\\u202eb', 'people', '4',
+    'text', 'Two\nlines', 'to', '<img src=x onerror=alert(1)>', 'Don’t', 'Do it',
+  ])
+  assert.equal(await browser.executeScript('return part("question").querySelector("img")'), null)
+  assert.equal(await text('hint'), 'Go ahead.', 'nothing runs while it waits')
+  assert.equal(await browser.executeScript(FETCHED), 1)
+  await answer('allow')
+  assert.equal(await part('question'), null)
+  assert.deepEqual((await told()).at(-1), ['confirmTool', 'a', 'confirm a', true])
+})
+
+test('lets_nobody_allow_what_they_cannot_have_read', async () => {
+  await visit()
+  await (await part('talk')).click()
+  for (const id of ['a', 'b']) await ask(id, {}, { isAwaited: id === 'a' })
+  await until(() => browser.executeScript('return !part("allow").disabled'), 'it may be allowed')
+  const isLocked = await browser.executeScript(`
+    part('allow').click()
+    part('allow').click()
+    return part('allow').disabled`)
+  assert.equal(isLocked, true)
+  assert.deepEqual((await told()).slice(1), [['confirmTool', 'a', 'confirm a', true]], 'a second tap does not allow what came up under it')
+})
+
+test('asks_one_thing_after_the_other_and_takes_back_what_no_longer_waits', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await emit('ready', { call: 'one', upstream: 'gemini', model: 'm' })
+  for (const id of ['a', 'b', 'c', 'd']) await ask(id, { id }, { isAwaited: id === 'a' })
+  await answer('refuse')
+  assert.equal((await question())[3], 'b')
+  await emit('tool', { id: 'c', name: 'send_email', state: 'cancelled' })
+  await emit('tool', { id: 'b', name: 'send_email', state: 'failed' })
+  await until(async () => (await question())?.[3] === 'd', 'the fourth')
+  await emit('ready', { call: 'one', upstream: 'gemini', model: 'm' })
+  assert.equal((await question())[3], 'd', 'the call goes on')
+  await emit('ready', { call: 'two', upstream: 'gemini', model: 'm' })
+  await until(async () => !await question(), 'another call asked nothing')
+  await ask('e', {})
+  await emit('ended', { reason: '' })
+  await until(async () => !await question(), 'nobody is asked after the end')
+  assert.deepEqual((await told()).slice(1), [['confirmTool', 'a', 'confirm a', false]])
+})
+
+test('asks_from_the_keyboard_and_in_the_ear', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await ask('a', { to: 'me' })
+  assert.equal(await focused(), 'question')
+  const card = await part('question')
+  assert.equal(await card.getAttribute('role'), 'alertdialog')
+  const read = await browser.executeScript(`return ['aria-labelledby', 'aria-describedby'].flatMap((key) =>
+    part('question').getAttribute(key).split(' ').map((id) => part('question').querySelector('#' + id).textContent))`)
+  assert.deepEqual(read, ['May I do this?', 'send_email', 'tome'])
+  await until(() => browser.executeScript('return !part("allow").disabled'), 'it may be allowed')
+  const order = []
+  for (let step = 0; step < 3; step += 1) {
+    await press(Key.TAB)
+    order.push(await focused())
+  }
+  assert.deepEqual(order, [null, 'refuse', 'allow'])
+  await press(Key.ENTER)
+  assert.equal(await focused(), 'talk')
+  await ask('b', {})
+  await press(Key.ESCAPE)
+  assert.deepEqual((await told()).slice(1), [['confirmTool', 'a', 'confirm a', true], ['confirmTool', 'b', 'confirm b', false]], 'and goes on')
+})
+
+test('asks_without_taking_the_pen_from_who_writes', async () => {
+  await visit()
+  await (await part('talk')).click()
+  await (await part('text')).sendKeys('mum')
+  await ask('a', {})
+  assert.equal(await focused(), 'text')
+  assert.equal((await spoken()).at(-1), 'May I do this? send_email')
+  await answer('refuse')
+  assert.equal(await browser.executeScript('return part("text").value'), 'mum')
+})
+
+test('says_so_where_the_card_cannot_be_had', async () => {
+  await visit()
+  await (await part('talk')).click()
+  files[CARD] = 'throw new Error("not there")'
+  await ask('a', {}, { isAwaited: false })
+  await until(() => browser.executeScript('return !part("alert").hidden'), 'a sentence')
+  assert.match(await text('trouble'), /could not be loaded/)
+  delete files[CARD]
+})
+
+test('keeps_a_long_question_on_the_screen_and_legible', async () => {
+  for (const value of ['light', 'dark']) {
+    await browser.sendDevToolsCommand('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }, { name: 'prefers-reduced-motion', value: 'reduce' }] })
+    await visit()
+    await (await part('talk')).click()
+    await ask('a', { text: 'A long letter. '.repeat(400) })
+    await until(() => browser.executeScript('return !part("allow").disabled'), 'it may be allowed')
+    const [card, desk] = [await (await part('question')).getRect(), await (await part('desk')).getRect()]
+    assert.ok(card.y >= 0 && card.y + card.height <= desk.y, JSON.stringify({ card, desk }))
+    for (const name of ['refuse', 'allow']) {
+      const { width, height, y } = await (await part(name)).getRect()
+      assert.ok(width >= 44 && height >= 44 && y + height <= card.y + card.height, name)
+    }
+    const paper = await style('question', 'background-color')
+    for (const [name, ground] of [['question', paper], ['refuse', paper], ['allow', await style('allow', 'background-color')]]) {
+      const ratio = contrast(await style(name, 'color'), ground)
+      assert.ok(ratio >= 4.5, `${name} in ${value}: ${ratio}`)
+    }
+  }
+  await browser.sendDevToolsCommand('Emulation.setEmulatedMedia', { features: [] })
+})
+
 test('asks_for_nothing_that_a_strict_policy_forbids', async () => {
   await visit()
   await (await part('talk')).click()
   await emit('level', { microphone: 0.2, model: 0.1 })
   await emit('caption', { who: 'model', epoch: 1, text: 'Hello' })
+  await ask('a', { text: 'Hello' })
   const complaints = await browser.manage().logs().get(logging.Type.BROWSER)
   assert.deepEqual(complaints.map(({ message }) => message).filter((message) => /Content Security|Refused|Uncaught/.test(message)), [])
 })
+
+/** How often the card was downloaded. */
+const FETCHED = `return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/question.js')).length`
 
 /** Finds a part of the screen by name, in the page. */
 const PART = 'window.part = (name) => document.querySelector("viva-voce").shadowRoot.querySelector(`[part=${name}]`)'
@@ -480,6 +605,25 @@ async function emit(type, detail, { start = false } = {}) {
   if (start) await (await part('talk')).click()
   await browser.executeScript('window.pretend.emit(arguments[0], arguments[1])', type, detail)
 }
+
+/** Lets a tool wait for the person. */
+async function ask(id, args, { isAwaited = true } = {}) {
+  await emit('tool', { id, name: 'send_email', state: 'confirm', arguments: args, confirmation: `confirm ${id}` })
+  if (isAwaited) await until(question, 'a question')
+}
+
+/** What the card says, line by line; null without one. */
+function question() {
+  return browser.executeScript(`return part('question') && [...part('question').querySelectorAll('h2, p, dt, dd, button')].map((line) => line.textContent)`)
+}
+
+/** Taps on an answer, once that can be done. */
+async function answer(how) {
+  await until(() => browser.executeScript('return !part(arguments[0]).disabled', how), 'an answer is taken')
+  await (await part(how)).click()
+}
+
+const until = (fact, name) => browser.wait(fact, 5000, name)
 
 /** Contrast of two computed colours, after WCAG 2. */
 function contrast(one, other) {

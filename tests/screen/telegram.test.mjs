@@ -104,6 +104,20 @@ test('guards_a_call_against_closing_and_swiping', () => {
   ])
 })
 
+test('taps_and_buzzes_as_the_client_can', () => {
+  const host = pretendWindow({ hash: '#tgWebAppVersion=8.0' })
+  vm.runInNewContext(early, host)
+  const telegram = new Telegram({ host })
+  host.sent.length = 0
+  telegram.tap()
+  telegram.buzz()
+  telegram.buzz('warning')
+  assert.deepEqual(host.sent.map(([, data]) => JSON.parse(data)), [
+    { type: 'impact', impact_style: 'light' }, { type: 'notification', notification_type: 'error' },
+    { type: 'notification', notification_type: 'warning' },
+  ])
+})
+
 test('in_a_frame_hears_and_tells_telegrams_origin_only', () => {
   const posted = []
   const parent = { postMessage: (message, target) => posted.push([JSON.parse(message).eventType, target]) }

@@ -6,10 +6,11 @@ import { connect } from 'node:net'
 export class Gate {
   /**
    * Opens a gate before `house`. What matches `held` waits for {@link release}; `script` runs in the page before
-   * everything else, `inWorker` in the call's Worker.
+   * everything else, `inWorker` in the call's Worker. The first WebSockets, `lost` of them, are lost when the house says its first word.
    */
-  static async open(house, { held, script, inWorker } = {}) {
+  static async open(house, { held, script, inWorker, lost = 0 } = {}) {
     const gate = new Gate(house, held, script, inWorker)
+    gate.#lost = lost
     await new Promise(resolve => gate.#server.listen(0, '127.0.0.1', resolve))
     gate.url = `http://127.0.0.1:${gate.#server.address().port}/`
     return gate
@@ -40,6 +41,9 @@ export class Gate {
   /** When each WebSocket was asked for that found a network, oldest first: milliseconds of the machine's clock. */
   calledAt = []
 
+  /** What was asked for by POST, oldest first: paths. */
+  posted = []
+
   /** Ends it and every connection through it. */
   async close() {
     this.#sockets.forEach(socket => socket.destroy())
@@ -55,6 +59,7 @@ export class Gate {
   #inWorker
   #waiting = []
   #isCut = false
+  #lost = 0
   #sockets = new Set()
   #server = createServer((request, response) => this.#pass(request, response))
 
@@ -68,6 +73,7 @@ export class Gate {
   }
 
   #pass(request, response) {
+    if (request.method === 'POST') this.posted.push(request.url)
     if (request.url === SLIPPED_IN) return response.setHeader('content-type', 'text/javascript').end(this.#script)
     if (this.#held?.test(request.url)) return this.#waiting.push(() => this.#forward(request, response))
     this.#forward(request, response)
@@ -106,7 +112,20 @@ export class Gate {
     for (let i = 0; i < request.rawHeaders.length; i += 2) lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
     onward.write(`${lines.join('\r\n')}\r\n\r\n`)
     onward.write(head)
-    onward.pipe(socket).pipe(onward)
+    socket.pipe(onward)
+    if (this.#lost-- > 0) return this.#lose(onward, socket)
+    onward.pipe(socket)
+  }
+
+  /** The connection comes about, and is lost before any word of the house's. */
+  #lose(onward, socket) {
+    onward.once('data', accepted => {
+      socket.write(accepted)
+      onward.once('data', () => {
+        onward.destroy()
+        socket.destroy()
+      })
+    })
   }
 
   #keep(socket) {

@@ -13,11 +13,12 @@ import { decodeWav } from '../sound/wav.mjs'
 export class House {
   /**
    * Starts both; `script` is the simulator's (see docs/SIMULATOR.md; without one, the parrot), `config` the proxy's
-   * settings as TOML, `page` the folder that it serves (none for those who bring no browser).
+   * settings as TOML, `env` what its environment has besides, `page` the folder that it serves (none for those who bring no browser).
    */
-  static async open({ script = {}, config = '', page } = {}) {
+  static async open({ script = {}, config = '', env = {}, page } = {}) {
     const house = new House()
     try {
+      house.#environment = env
       await house.#begin(script, config, page)
     } catch (error) {
       await house.close()
@@ -79,6 +80,7 @@ export class House {
   #record = join(this.#folder, 'record')
   #simulator
   #proxy
+  #environment
 
   constructor() {
     houses.add(this)
@@ -98,7 +100,7 @@ export class House {
 
   #run(...words) {
     const { GEMINI_API_KEY: _, ...environment } = process.env
-    const child = hurried(spawn(BINARY, words, { cwd: this.#folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] }))
+    const child = hurried(spawn(BINARY, words, { cwd: this.#folder, env: { ...environment, ...this.#environment }, stdio: ['ignore', 'pipe', 'pipe'] }))
     child.printed = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', bytes => { child.printed += bytes })
     child.once('error', error => { child.printed += error })

@@ -63,6 +63,19 @@ story('spends the tap at once while the download is held back', {}, async ({ bro
   await call.reach('listening')
 })
 
+story('gets a fresh ticket when the line drops before anybody answered', {}, async ({ browser, after }) => {
+  const house = await House.open({ page: DIST, env: { VIVAVOCE_SIGNING_KEY: Buffer.alloc(32, 7).toString('base64') } })
+  after(() => house.close())
+  const gate = await Gate.open(house, { lost: 1 })
+  after(() => gate.close())
+  const call = await Call.open(browser, gate.url)
+  await call.tap()
+  await call.reach('listening')
+  assert.deepEqual(gate.posted, ['/v1/session', '/v1/session'])
+  assert.equal(gate.calledAt.length, 2)
+  assert.deepEqual((await call.told()).filter(({ type }) => type === 'error'), [])
+})
+
 story('answers what is typed', {}, async ({ browser, after }) => {
   const house = await House.open({ page: DIST, script: { turn: [{ when: 'two and two', says: 'Four, as far as I know.' }] } })
   after(() => house.close())

@@ -140,6 +140,7 @@ impl Talk {
         Ok(ClientConfig {
             url: self.url.clone(),
             ticket: self.ticket.clone(),
+            gets_tickets: false,
             client: Some(concat!("vivavoce talk ", env!("CARGO_PKG_VERSION")).to_owned()),
             uplink_rate_hz: rate_hz,
             greeting: false,
@@ -389,7 +390,8 @@ impl<'p> Conversation<'p> {
             | ClientEvent::CaptionEnd { .. }
             | ClientEvent::Tool(_)
             | ClientEvent::Muted { .. }
-            | ClientEvent::Pulse { .. } => {}
+            | ClientEvent::Pulse { .. }
+            | ClientEvent::Ticket => {}
         }
     }
 }

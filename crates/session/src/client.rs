@@ -1,8 +1,8 @@
 //! The phone's half of a call.
 //!
 //! [`Client`] decides; what it takes in and wants done is in `exchange`. Its organs are `line` (the connection: opened,
-//! lost and sought again), `microphone` (what it gives), `talk` (who may be heard when), `outgoing` (what was said and
-//! may have to be said again), `turns` (which of the model's turns live),
+//! lost and sought again), `ticket` (what lets a call begin), `microphone` (what it gives), `talk` (who may be heard when),
+//! `outgoing` (what was said and may have to be said again), `turns` (which of the model's turns live),
 //! `barge_in` (what the person's voice does to them), `ear` (what was heard of them), `captions` with `transcript` (which
 //! words that were), `pulse` (whether the sound keeps time), and `closing` (what the end of a socket means). `writing`
 //! puts its events into JSON.
@@ -17,6 +17,7 @@ mod microphone;
 mod outgoing;
 mod pulse;
 mod talk;
+mod ticket;
 mod transcript;
 mod turns;
 mod writing;
@@ -34,6 +35,7 @@ use microphone::Microphone;
 use outgoing::{Loss, Outgoing, Said};
 use pulse::Pulse;
 use talk::Talk;
+use ticket::Ticket;
 use turns::Turns;
 use vivavoce_dsp::MODEL_HZ;
 use vivavoce_dsp::jitter::Jitter;
@@ -56,6 +58,7 @@ pub struct Client {
     config: ClientConfig,
     queue: Vec<ClientOutput>,
     line: Line,
+    ticket: Ticket,
     /// The state that the page was told last.
     shown: ClientState,
     microphone: Microphone,
@@ -87,11 +90,12 @@ pub struct Client {
 
 impl Client {
     /// A call that has not started.
-    pub fn new(config: ClientConfig) -> Self {
+    pub fn new(mut config: ClientConfig) -> Self {
         let kept_samples = config.kept_audio.as_secs_f64() * f64::from(config.uplink_rate_hz);
         Self {
             queue: Vec::new(),
             line: Line::new(config.seed),
+            ticket: Ticket::new(config.ticket.take(), config.gets_tickets),
             shown: ClientState::Idle,
             microphone: Microphone::new(config.uplink_rate_hz),
             talk: Talk::new(config.mode, config.uplink_rate_hz),
@@ -123,6 +127,7 @@ impl Client {
         }
         match input {
             ClientInput::Start => self.start(now),
+            ClientInput::Ticket(ticket) => self.ticket_came(ticket, now),
             ClientInput::SocketOpen => self.socket_open(now),
             ClientInput::SocketText(text) => self.socket_text(&text, now),
             ClientInput::SocketBinary(bytes) => self.socket_binary(&bytes, now),
@@ -171,7 +176,22 @@ impl Client {
 
     fn open(&mut self, now: Moment) {
         self.line.open(now);
+        if self.ticket.is_spent(self.secret.is_none()) {
+            return self.tell(ClientEvent::Ticket);
+        }
         self.queue.push(ClientOutput::Open { url: self.config.url.clone() });
+    }
+
+    /// A ticket that was waited for came, or could not be had now.
+    fn ticket_came(&mut self, ticket: Option<String>, now: Moment) {
+        let is_awaited =
+            matches!(self.line.phase, Phase::Opening { .. }) && self.ticket.is_spent(self.secret.is_none());
+        if !is_awaited {
+            return;
+        }
+        let Some(ticket) = ticket else { return self.lost(now) };
+        self.ticket.renew(ticket);
+        self.open(now);
     }
 
     /// Keeps what the mode lets through, and sends what may go.
@@ -361,14 +381,14 @@ impl Client {
         self.send(&FromClient::Hello(hello));
     }
 
-    fn hello(&self) -> Hello {
+    fn hello(&mut self) -> Hello {
         let mut resume = None;
         if let (Some(call), Some(secret)) = (&self.call, &self.secret) {
             resume = Some(Resume { call: call.clone(), secret: secret.clone(), next: self.incoming.next() });
         }
         Hello {
             audio: Uplink { rate_hz: self.config.uplink_rate_hz, ..Uplink::default() },
-            ticket: self.config.ticket.clone(),
+            ticket: self.ticket.show(),
             client: self.config.client.clone(),
             greeting: self.config.greeting && self.call.is_none(),
             mode: self.talk.mode(),
@@ -440,6 +460,7 @@ impl Client {
             }
             self.tell_what_was_silenced(now);
         }
+        self.ticket.accept();
         self.call = Some(ready.call.clone());
         self.secret = ready.secret;
         if self.secret.is_some() {
@@ -579,12 +600,14 @@ impl Client {
     }
 
     fn proxy_complains(&mut self, trouble: Trouble) {
-        // That the call is gone is nothing to be told of, for another one begins, nor that it goes on with another proxy.
-        let moves = trouble.code == Code::GoingAway && self.secret.is_some();
-        if trouble.code != Code::NoSuchCall
-            && !moves
-            && self.told.as_ref().is_none_or(|told| told.message != trouble.message)
-        {
+        // Nothing to be told of: the call is gone, for another one begins; it goes on with another proxy; another ticket is had.
+        let passes = match trouble.code {
+            Code::NoSuchCall => true,
+            Code::GoingAway => self.secret.is_some(),
+            Code::NotAdmitted => self.ticket.has_successor(),
+            _ => false,
+        };
+        if !passes && self.told.as_ref().is_none_or(|told| told.message != trouble.message) {
             self.complain(trouble.code, &trouble.message);
             self.told = Some(trouble.clone());
         }
@@ -609,6 +632,13 @@ impl Client {
                     self.line.hurry(now);
                 }
                 Closing::End(sentence) => self.finish(sentence),
+                Closing::Fail(trouble)
+                    if trouble.code == Code::NotAdmitted && self.ticket.has_successor() =>
+                {
+                    self.trouble = None;
+                    self.ticket.refuse();
+                    self.lost(now);
+                }
                 Closing::Fail(trouble) => self.fail(trouble),
             },
             Phase::Leaving { .. } => self.finish(String::new()),

@@ -217,6 +217,7 @@ fn config(address: SocketAddr, seed: u64) -> ClientConfig {
     ClientConfig {
         url: format!("ws://{address}/ws"),
         ticket: None,
+        gets_tickets: false,
         client: None,
         uplink_rate_hz: 16_000,
         greeting: false,

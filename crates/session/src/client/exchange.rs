@@ -16,6 +16,8 @@ pub struct ClientConfig {
     pub url: String,
     /// The session ticket, where the proxy demands one.
     pub ticket: Option<String>,
+    /// Whether the page can get further tickets.
+    pub gets_tickets: bool,
     /// Name and version, for the proxy's log.
     pub client: Option<String>,
     /// Rate of the microphone frames handed in: 16 000 in a browser.
@@ -70,6 +72,8 @@ pub enum BargeInStyle {
 pub enum ClientInput {
     /// The person tapped: call.
     Start,
+    /// The page got the ticket that [`ClientEvent::Ticket`] asked for; none where it found no network.
+    Ticket(Option<String>),
     /// The socket is open and speaks the subprotocol.
     SocketOpen,
     /// A text frame came.
@@ -201,6 +205,8 @@ pub enum ClientEvent {
         /// The model's name.
         model: String,
     },
+    /// The page is to get a ticket that no proxy was shown: see [`ClientInput::Ticket`].
+    Ticket,
     /// Words, to be appended to the caption of `who` and `epoch`: the user's as they come, the model's as they are heard.
     Caption {
         /// Who said it.

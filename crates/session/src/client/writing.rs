@@ -26,6 +26,7 @@ impl ClientEvent {
                 object.flag("cut", *cut);
             }
             Self::Tool(words) => return words.text().into(),
+            Self::Ticket => {}
             Self::Muted { muted } => object.flag("muted", *muted),
             Self::Pulse { beat } => object.text("beat", beat.name()),
             Self::Error { code, message } => {
@@ -41,6 +42,7 @@ impl ClientEvent {
         match self {
             Self::State { .. } => "state",
             Self::Ready { .. } => "ready",
+            Self::Ticket => "ticket",
             Self::Caption { .. } => "caption",
             Self::CaptionEnd { .. } => "caption_end",
             Self::Tool(_) => "tool",
@@ -106,6 +108,7 @@ mod tests {
             ClientState::Reconnecting,
         ];
         let mut events = vec![
+            ClientEvent::Ticket,
             ClientEvent::Muted { muted: true },
             ClientEvent::Muted { muted: false },
             ClientEvent::Error { code: words(), message: words() },

@@ -108,6 +108,7 @@ impl Listener {
         let client = Client::new(ClientConfig {
             url: "ws://proxy.example/ws".into(),
             ticket: None,
+            gets_tickets: false,
             client: None,
             uplink_rate_hz: 16_000,
             greeting: false,

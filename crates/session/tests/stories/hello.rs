@@ -116,6 +116,7 @@ fn silent_about_greetings(mut pair: Pair) -> Pair {
     pair.client = vivavoce_session::Client::new(vivavoce_session::ClientConfig {
         url: "ws://proxy.example/ws".into(),
         ticket: None,
+        gets_tickets: false,
         client: None,
         uplink_rate_hz: 16_000,
         greeting: false,

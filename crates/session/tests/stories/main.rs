@@ -34,5 +34,6 @@ mod several_fields_in_one_frame;
 mod slow_link;
 mod talk;
 mod text;
+mod ticket;
 mod tools;
 mod tools_at_random;

@@ -148,6 +148,7 @@ fn client(mode: Mode) -> Client {
     Client::new(ClientConfig {
         url: "ws://proxy.example/ws".into(),
         ticket: None,
+        gets_tickets: false,
         client: None,
         uplink_rate_hz: 16_000,
         greeting: true,

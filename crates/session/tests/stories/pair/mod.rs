@@ -44,6 +44,11 @@ pub(crate) struct Pair {
     pub(crate) asked: Vec<(Duration, FromClient)>,
     /// What the guard says to every hello.
     pub(crate) verdict: Result<(), Trouble>,
+    /// Tickets that opened a call, where the guard lets each open one alone, and what the page gets as the next.
+    pub(crate) used_tickets: Option<Vec<String>>,
+    pub(crate) next_ticket: Option<String>,
+    /// How often the page was asked for one.
+    pub(crate) tickets: usize,
     /// What the relay wanted run, and what it no longer wants to know of.
     pub(crate) jobs: Vec<Job>,
     pub(crate) aborted: Vec<String>,
@@ -93,6 +98,8 @@ enum Happening {
     /// The service's connection number so said this.
     FromService(u32, String),
     ServiceClosed(u32, u16, String),
+    /// The page got a ticket, or none.
+    TicketCame,
     MicrophoneTicks,
     PlayerTicks,
 }
@@ -113,19 +120,7 @@ impl Pair {
 
     /// The same, sharing the line in a mode.
     pub(crate) fn in_mode(mode: Mode) -> Self {
-        let client = Client::new(ClientConfig {
-            url: "ws://proxy.example/ws?x=1".into(),
-            ticket: None,
-            client: Some("pair".into()),
-            uplink_rate_hz: 16_000,
-            greeting: true,
-            continues: false,
-            functions: None,
-            mode,
-            kept_audio: Duration::from_secs(10),
-            barge_in: vivavoce_session::client::BargeIn::default(),
-            seed: 7,
-        });
+        let client = Client::new(ClientConfig { mode, ..client_config() });
         let mut pair = Self {
             now: Duration::from_secs(100),
             client,
@@ -139,6 +134,9 @@ impl Pair {
             told: Vec::new(),
             asked: Vec::new(),
             verdict: Ok(()),
+            used_tickets: None,
+            next_ticket: None,
+            tickets: 0,
             jobs: Vec::new(),
             aborted: Vec::new(),
             tool_ends: Vec::new(),
@@ -179,6 +177,17 @@ impl Pair {
     /// The same with a proxy where no call outlives its connection.
     pub(crate) fn talking_once() -> Self {
         Self { keeps_calls: false, ..Self::new() }.begun()
+    }
+
+    /// The same before the call, with a proxy that wants a ticket and a page that can get others.
+    pub(crate) fn with_a_ticket() -> Self {
+        let config = ClientConfig { ticket: Some("first".into()), gets_tickets: true, ..client_config() };
+        Self {
+            client: Client::new(config),
+            used_tickets: Some(Vec::new()),
+            next_ticket: Some("second".into()),
+            ..Self::new()
+        }
     }
 
     /// The same, once somebody listens.
@@ -412,6 +421,10 @@ impl Pair {
                     self.relay_hears(RelayInput::ServiceClosed { code, reason });
                 }
             }
+            Happening::TicketCame => {
+                let ticket = self.next_ticket.clone().filter(|_| self.network.is_reachable);
+                self.does(ClientInput::Ticket(ticket));
+            }
             Happening::MicrophoneTicks => {
                 if let Some(sample) = self.microphone {
                     self.does(ClientInput::Microphone(frame_of(sample, 320)));
@@ -444,11 +457,28 @@ impl Pair {
             let Some(door) = &mut self.door else { return };
             match door.poll() {
                 DoorOutput::Timeout(_) => return,
-                DoorOutput::Admit(_) => door.handle(DoorInput::Verdict(self.verdict.clone()), moment),
+                DoorOutput::Admit(hello) => {
+                    let verdict = self.judges(&hello);
+                    if let Some(door) = &mut self.door {
+                        door.handle(DoorInput::Verdict(verdict), moment);
+                    }
+                }
                 DoorOutput::Enter(hello) => self.enters(hello),
                 DoorOutput::SendAway(trouble) => self.sent_away(trouble),
             }
         }
+    }
+
+    /// The guard looks at who comes.
+    fn judges(&mut self, hello: &Hello) -> Result<(), Trouble> {
+        self.verdict.clone()?;
+        let Some(used) = self.used_tickets.as_mut().filter(|_| hello.resume.is_none()) else { return Ok(()) };
+        let ticket = hello.ticket.clone().unwrap_or_default();
+        if used.contains(&ticket) {
+            return Err(Trouble::new(Code::NotAdmitted, "This ticket was used."));
+        }
+        used.push(ticket);
+        Ok(())
     }
 
     fn enters(&mut self, hello: Box<Hello>) {
@@ -551,6 +581,10 @@ impl Pair {
                 ClientOutput::Thresholds(thresholds) => self.player.thresholds.push(thresholds),
                 ClientOutput::Event(event) => {
                     assert!(self.ended().is_none(), "{event:?} after the end");
+                    if event == ClientEvent::Ticket {
+                        self.tickets += 1;
+                        self.at(self.network.latency * 2, Happening::TicketCame);
+                    }
                     self.events.push((self.now, event));
                 }
             }
@@ -673,6 +707,24 @@ pub(crate) fn frame_of(sample: i16, samples: usize) -> Bytes {
 
 pub(crate) fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
+}
+
+/// What the client of every story begins with.
+fn client_config() -> ClientConfig {
+    ClientConfig {
+        url: "ws://proxy.example/ws?x=1".into(),
+        ticket: None,
+        gets_tickets: false,
+        client: Some("pair".into()),
+        uplink_rate_hz: 16_000,
+        greeting: true,
+        continues: false,
+        functions: None,
+        mode: Mode::Open,
+        kept_audio: Duration::from_secs(10),
+        barge_in: vivavoce_session::client::BargeIn::default(),
+        seed: 7,
+    }
 }
 
 /// What the relay of every story begins with.
