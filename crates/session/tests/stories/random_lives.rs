@@ -117,6 +117,7 @@ fn client_inputs() -> impl Strategy<Value = ClientInput> {
     prop_oneof![
         4 => Just(ClientInput::Start),
         6 => Just(ClientInput::SocketOpen),
+        3 => prop::option::of("[ab]").prop_map(ClientInput::Ticket),
         20 => from_proxy().prop_map(|message| ClientInput::SocketText(message.encode())),
         1 => ".{0,20}".prop_map(ClientInput::SocketText),
         12 => frames(Kind::Model).prop_map(ClientInput::SocketBinary),
@@ -147,8 +148,9 @@ fn modes() -> impl Strategy<Value = Mode> {
 fn client(mode: Mode) -> Client {
     Client::new(ClientConfig {
         url: "ws://proxy.example/ws".into(),
-        ticket: None,
-        gets_tickets: false,
+        ticket: Some("a".into()),
+        // A page that gets none and one that does.
+        gets_tickets: mode != Mode::Open,
         client: None,
         uplink_rate_hz: 16_000,
         greeting: true,
