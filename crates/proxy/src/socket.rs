@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Writes what comes next as far as the stream takes it, some messages at a time; only when [`Self::poll_flush`] was ready.
-    /// Nothing follows a goodbye.
+    /// Nothing follows a goodbye: what comes next is left where it is.
     ///
     /// # Errors
     /// The connection takes nothing any more.
@@ -228,7 +228,7 @@ mod tests {
         poll_fn(|context| {
             loop {
                 ready!(socket.poll_flush(context))?;
-                if waiting.is_empty() {
+                if waiting.is_empty() || socket.has_said_goodbye() {
                     return Poll::Ready(Ok(()));
                 }
                 socket.write(context, || waiting.pop_front())?;
