@@ -184,14 +184,17 @@ impl Client {
 
     /// A ticket that was waited for came, or could not be had now.
     fn ticket_came(&mut self, ticket: Option<String>, now: Moment) {
-        let is_awaited =
-            matches!(self.line.phase, Phase::Opening { .. }) && self.ticket.is_spent(self.secret.is_none());
-        if !is_awaited {
+        if !self.awaits_ticket() {
             return;
         }
         let Some(ticket) = ticket else { return self.lost(now) };
         self.ticket.renew(ticket);
         self.open(now);
+    }
+
+    /// Whether no socket is opened before another ticket comes.
+    fn awaits_ticket(&self) -> bool {
+        matches!(self.line.phase, Phase::Opening { .. }) && self.ticket.is_spent(self.secret.is_none())
     }
 
     /// Keeps what the mode lets through, and sends what may go.
@@ -369,7 +372,7 @@ impl Client {
     // ---- What the socket does.
 
     fn socket_open(&mut self, now: Moment) {
-        if !self.line.opened(now) {
+        if self.awaits_ticket() || !self.line.opened(now) {
             return;
         }
         self.trouble = None;
