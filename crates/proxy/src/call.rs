@@ -10,12 +10,15 @@ use crate::house::{House, going_down};
 use crate::meter::Meter;
 use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
+use crate::round::{Asked, Round};
 use crate::rules::Rules;
 use crate::service::Service;
 use crate::store::Checkpoint;
 use crate::tools::{Errands, Visitor};
 use crate::uplink::Uplink;
+use core::future::{Future, poll_fn};
 use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -72,6 +75,8 @@ pub(crate) struct Call {
     /// Whether a phone was told that somebody listens.
     was_up: bool,
     alarm: Alarm,
+    /// What is asked for next of what can happen.
+    round: Round,
 }
 
 /// What a call is led by, to its end.
@@ -127,6 +132,7 @@ impl Call {
             began: Instant::now(),
             was_up: false,
             alarm: Alarm::default(),
+            round: Round::default(),
         }
     }
 
@@ -211,6 +217,7 @@ impl Call {
                 RelayOutput::Seat => {
                     self.part();
                     self.phone = self.entering.take();
+                    self.round.begin();
                 }
                 RelayOutput::SecretKept => {
                     if let Some(secret) = &self.secret {
@@ -253,7 +260,10 @@ impl Call {
                     let problem = self.errands.objection(&job);
                     self.relay.handle(RelayInput::ToolChecked { key: job.key, problem }, self.now());
                 }
-                RelayOutput::RunTool(job) => self.errands.run(*job),
+                RelayOutput::RunTool(job) => {
+                    self.errands.run(*job);
+                    self.round.begin();
+                }
                 RelayOutput::AbortTool { key } => self.errands.abort(&key),
                 RelayOutput::ToolEnds { how, .. } => {
                     self.house.metrics.count_tool(how);
@@ -297,25 +307,69 @@ impl Call {
         let may_read = self.service.as_ref().is_none_or(Service::has_room);
         // And a service that is too far ahead of the ear: its own network slows that down.
         let may_listen = self.relay.wants_service();
-        tokio::select! {
-            heard = hear(&mut self.phone, may_read) => self.heard(heard),
-            Some(entrance) = self.phones.recv() => self.enters(entrance),
-            input = next(&mut self.service, may_listen) => self.reported(input),
-            () = at(&mut self.alarm, wake_at) => RelayInput::Timeout,
-            (key, outcome) = self.errands.next() => RelayInput::ToolDone { key, outcome },
-            Some(report) = self.reports.recv() => match report {
-                Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
-                Report::UsedUp(trouble) => RelayInput::PhoneFault(trouble),
-                Report::Lost => {
-                    tracing::warn!("another proxy took the call while this one could not say that it lives");
-                    RelayInput::Shutdown
-                }
-            },
-            () = &mut self.down, if !self.going_down => {
-                self.going_down = true;
-                self.leaves()
+        self.round.goes_on((may_read, may_listen), self.has_unsent());
+        poll_fn(|context| self.poll_next(context, wake_at, may_read, may_listen)).await
+    }
+
+    /// The next thing that happened. Each that can happen is asked for once in a round, or again after it did happen: frames
+    /// come one by one, and nothing is asked for twice in vain.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        wake_at: Option<Instant>,
+        may_read: bool,
+        may_listen: bool,
+    ) -> Poll<RelayInput> {
+        while let Some(asked) = self.round.next() {
+            let input = match asked {
+                Asked::Phone => poll(&mut self.phone, |phone| phone.poll_next(context, may_read))
+                    .map(|heard| self.heard(heard)),
+                Asked::Service => poll(&mut self.service, |service| service.poll_next(context, may_listen))
+                    .map(|input| self.reported(input)),
+                Asked::Door => some(self.phones.poll_recv(context)).map(|entrance| self.enters(entrance)),
+                Asked::Errands => self
+                    .errands
+                    .poll_next(context)
+                    .map(|(key, outcome)| RelayInput::ToolDone { key, outcome }),
+                Asked::Registry => some(self.reports.poll_recv(context)).map(|report| match report {
+                    Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
+                    Report::UsedUp(trouble) => RelayInput::PhoneFault(trouble),
+                    Report::Lost => {
+                        tracing::warn!(
+                            "another proxy took the call while this one could not say that it lives"
+                        );
+                        RelayInput::Shutdown
+                    }
+                }),
+                Asked::House if self.going_down => Poll::Pending,
+                Asked::House => self.down.as_mut().poll(context).map(|()| {
+                    self.going_down = true;
+                    self.leaves()
+                }),
+                Asked::Clock => self.poll_clock(context, wake_at).map(|()| RelayInput::Timeout),
+            };
+            if input.is_ready() {
+                self.round.happened();
+                return input;
             }
         }
+        Poll::Pending
+    }
+
+    /// Ready at `wake_at`, or when one of the sockets wants to be asked although nothing comes.
+    fn poll_clock(&mut self, context: &mut Context<'_>, wake_at: Option<Instant>) -> Poll<()> {
+        let phone = self.phone.as_ref().map(Phone::wake_at);
+        let service = self.service.as_ref().and_then(Service::wake_at);
+        match [wake_at, phone, service].into_iter().flatten().min() {
+            Some(wake_at) => self.alarm.poll_by(context, wake_at),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Whether a socket has not taken all: it says when it can.
+    fn has_unsent(&self) -> bool {
+        self.phone.as_ref().is_some_and(Phone::has_unsent)
+            || self.service.as_ref().is_some_and(Service::has_unsent)
     }
 
     fn enters(&mut self, entrance: Entrance) -> RelayInput {
@@ -413,6 +467,7 @@ impl Call {
         self.hang_up();
         // What it gathered of a sound for the connection before is said again with the rest of that sound.
         self.uplink = Uplink::new();
+        self.round.begin();
         self.service = Some(Service::open(self.house.service.clone(), self.former.take()));
     }
 
@@ -485,26 +540,15 @@ async fn down(mut shutdown: watch::Receiver<bool>) {
     going_down(&mut shutdown).await;
 }
 
-/// The next thing from the phone; never, while there is none.
-async fn hear(phone: &mut Option<Phone>, may_read: bool) -> Heard {
-    match phone {
-        Some(phone) => phone.next(may_read).await,
-        None => core::future::pending().await,
-    }
+/// Asks what may be there.
+fn poll<T, R>(one: &mut Option<T>, how: impl FnOnce(&mut T) -> Poll<R>) -> Poll<R> {
+    one.as_mut().map_or(Poll::Pending, how)
 }
 
-/// The next thing from the service; never, while there is none.
-async fn next(service: &mut Option<Service>, may_read: bool) -> RelayInput {
-    match service {
-        Some(service) => service.next(may_read).await,
-        None => core::future::pending().await,
-    }
-}
-
-/// Rings by that time, if there is one.
-async fn at(alarm: &mut Alarm, wake: Option<Instant>) {
-    match wake {
-        Some(wake) => alarm.by(wake).await,
-        None => core::future::pending().await,
+/// Nothing comes out of what is closed.
+fn some<T>(came: Poll<Option<T>>) -> Poll<T> {
+    match came {
+        Poll::Ready(Some(came)) => Poll::Ready(came),
+        Poll::Ready(None) | Poll::Pending => Poll::Pending,
     }
 }

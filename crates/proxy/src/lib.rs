@@ -11,7 +11,7 @@
 //! - [`budget`]: what a user may use in a day;
 //! - `desks`: the threads on which calls are led;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
-//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `alarm`: one call, its two ends, the sound between them, and its
+//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `round`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
 //! - `metrics`, `histogram`, `awaited`: what operators are told, times among it, and how long an answer was waited for;
 //! - [`talk`]: the other side, from a terminal.
@@ -49,6 +49,7 @@ mod phone;
 pub mod program;
 pub mod reload;
 mod rooms;
+mod round;
 mod routes;
 mod rules;
 pub mod section;

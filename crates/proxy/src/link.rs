@@ -5,8 +5,9 @@ use crate::dial::{Address, Stream};
 use crate::frames::Message;
 use crate::socket::{Gone, Socket};
 use bytes::Bytes;
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
 use core::mem;
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -27,7 +28,6 @@ pub(crate) struct Link {
     written: u64,
     /// Since when the other side has taken nothing although something waits.
     stuck_since: Option<Instant>,
-    alarm: Alarm,
 }
 
 /// Where a socket stands.
@@ -82,40 +82,64 @@ impl Link {
             in_flight: false,
             written: 0,
             stuck_since: None,
-            alarm: Alarm::default(),
         }
     }
 
     /// Waits for the next thing, which is nothing that is said unless it may be read; may be dropped and called again
     /// without a loss.
     pub(crate) async fn next(&mut self, may_read: bool) -> Event {
+        let mut alarm = Alarm::default();
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(event) = self.poll_next(context, may_read) {
+                    return Poll::Ready(event);
+                }
+                let Some(wake_at) = self.wake_at() else { return Poll::Pending };
+                ready!(alarm.poll_by(context, wake_at));
+            }
+        })
+        .await
+    }
+
+    /// The next thing; whoever asks has a clock, and asks again at [`Self::wake_at`].
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<Event> {
         let was_crowded = !self.has_room();
-        loop {
-            if let Stage::Connecting(coming, _) = &mut self.stage {
-                let outcome = coming.await.unwrap_or_else(|_| Err("the connection was lost".to_owned()));
-                return match outcome {
+        let is_stuck = self.wake_at().is_some_and(|until| Instant::now() >= until);
+        let event = match &mut self.stage {
+            Stage::Connecting(coming, _) => {
+                let outcome = ready!(Pin::new(coming).poll(context));
+                match outcome.unwrap_or_else(|_| Err("the connection was lost".to_owned())) {
                     Ok(socket) => {
                         self.stage = Stage::Open(Box::new(socket));
                         Event::Open
                     }
-                    Err(reason) => self.ends(lost(&reason)),
-                };
+                    Err(reason) => lost(&reason),
+                }
             }
-            let now = Instant::now();
-            let stuck_until = self.stuck_since.map(|since| since + UNTAKEN);
-            if stuck_until.is_some_and(|until| now >= until) {
-                return self.ends(lost("it took nothing for too long"));
+            Stage::Open(_) if is_stuck => lost("it took nothing for too long"),
+            Stage::Open(socket) => {
+                let Self { waiting, in_flight, written, stuck_since, .. } = self;
+                let mut line = Line { socket, waiting, in_flight, written, stuck_since };
+                ready!(line.poll(was_crowded, may_read, context))
             }
-            let Self { stage, waiting, in_flight, written, stuck_since, alarm } = self;
-            let Stage::Open(socket) = stage else { return lost("the connection was lost") };
-            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
-            let event = tokio::select! {
-                biased;
-                event = poll_fn(|context| line.poll(was_crowded, may_read, context)) => event,
-                () = alarm.by(stuck_until.unwrap_or(now + UNTAKEN)) => continue,
-            };
-            return if matches!(event, Event::Closed(_)) { self.ends(event) } else { event };
+            Stage::Over(_) => return Poll::Ready(lost("the connection was lost")),
+        };
+        if matches!(event, Event::Closed(_)) {
+            self.waiting.clear();
+            self.part();
         }
+        Poll::Ready(event)
+    }
+
+    /// When there is something to do although nothing comes.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let is_open = matches!(self.stage, Stage::Open(_));
+        self.stuck_since.filter(|_| is_open).map(|since| since + UNTAKEN)
+    }
+
+    /// Whether something waits for the socket to take it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.in_flight || !self.waiting.is_empty()
     }
 
     /// Whether so little is unsent that more may be made.
@@ -163,13 +187,6 @@ impl Link {
             Stage::Over(Some(farewell)) => farewell,
             _ => tokio::spawn(async {}),
         }
-    }
-
-    /// Nothing follows this.
-    fn ends(&mut self, event: Event) -> Event {
-        self.waiting.clear();
-        self.part();
-        event
     }
 
     fn part(&mut self) {

@@ -22,7 +22,6 @@ use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
 #[derive(Debug)]
 pub(crate) struct Phone {
     line: Line,
-    alarm: Alarm,
     ping_at: Instant,
     /// How long it may leave everything unread.
     patience: Duration,
@@ -61,13 +60,7 @@ impl Phone {
     /// leave everything unread.
     pub(crate) fn open(socket: Incoming, patience: Duration, connected: Option<Arc<Connected>>) -> Self {
         let line = Line { socket, outbox: Outbox::default(), in_flight: false, written: 0 };
-        Self {
-            line,
-            alarm: Alarm::default(),
-            ping_at: Instant::now() + PING_EVERY,
-            patience,
-            _connected: connected,
-        }
+        Self { line, ping_at: Instant::now() + PING_EVERY, patience, _connected: connected }
     }
 
     /// The same phone, heard from now on by the thread that this runs on.
@@ -78,31 +71,48 @@ impl Phone {
         let Self { line: Line { socket, outbox, in_flight, written }, ping_at, patience, _connected, .. } =
             self;
         let socket = socket.over(|stream| TcpStream::from_std(stream.into_std()?))?;
-        // Clocks, too, are of a thread.
-        let alarm = Alarm::default();
-        Ok(Self { line: Line { socket, outbox, in_flight, written }, alarm, ping_at, patience, _connected })
+        Ok(Self { line: Line { socket, outbox, in_flight, written }, ping_at, patience, _connected })
     }
 
     /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped
     /// and called again without a loss.
     pub(crate) async fn next(&mut self, may_read: bool) -> Heard {
-        loop {
-            // First, or one who only ever talks would never be told.
-            let (now, stuck_until) = (Instant::now(), self.line.outbox.stuck_until(self.patience));
-            if stuck_until.is_some_and(|until| now >= until) || self.line.outbox.is_overfull() {
-                return Heard::Fault(self.too_slow());
+        let mut alarm = Alarm::default();
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(heard) = self.poll_next(context, may_read) {
+                    return Poll::Ready(heard);
+                }
+                ready!(alarm.poll_by(context, self.wake_at()));
             }
-            if now >= self.ping_at {
-                self.line.send(Frame::Ping);
-                self.ping_at = now + PING_EVERY;
-            }
-            let wake_at = stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at));
-            tokio::select! {
-                biased;
-                message = poll_fn(|context| self.line.poll(may_read, context)) => return understand(message),
-                () = self.alarm.by(wake_at) => {}
-            }
+        })
+        .await
+    }
+
+    /// The next thing from the phone; whoever asks has a clock, and asks again at [`Self::wake_at`].
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<Heard> {
+        // First, or one who only ever talks would never be told.
+        let now = Instant::now();
+        let is_stuck = self.line.outbox.stuck_until(self.patience).is_some_and(|until| now >= until);
+        if is_stuck || self.line.outbox.is_overfull() {
+            return Poll::Ready(Heard::Fault(self.too_slow()));
         }
+        if now >= self.ping_at {
+            self.line.send(Frame::Ping);
+            self.ping_at = now + PING_EVERY;
+        }
+        self.line.poll(may_read, context).map(understand)
+    }
+
+    /// When there is something to do although nothing comes.
+    pub(crate) fn wake_at(&self) -> Instant {
+        let stuck_until = self.line.outbox.stuck_until(self.patience);
+        stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at))
+    }
+
+    /// Whether something waits for the socket to take it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.line.in_flight || !self.line.outbox.is_empty()
     }
 
     /// Bytes that wait for it, or so.

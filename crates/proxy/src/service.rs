@@ -4,6 +4,7 @@ use crate::dial::Address;
 use crate::frames::Message;
 use crate::link::{Closed, Event, Link};
 use core::fmt;
+use core::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
@@ -29,11 +30,11 @@ impl Service {
         Self { link: Link::open(address, former), keys, read_at: Instant::now(), read: 0 }
     }
 
-    /// Waits for the next thing from the service, which is nothing that it says unless it may be read, or for room to send
-    /// more; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self, may_read: bool) -> RelayInput {
+    /// The next thing from the service, which is nothing that it says unless it may be read, or room to send more; whoever
+    /// asks has a clock, and asks again at [`Self::wake_at`].
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<RelayInput> {
         loop {
-            let input = match self.link.next(may_read).await {
+            let input = match ready!(self.link.poll_next(context, may_read)) {
                 Event::Open => Some(RelayInput::ServiceOpen),
                 Event::Room => Some(RelayInput::Timeout),
                 Event::Text(text) => self.heard(text.as_bytes()),
@@ -43,9 +44,19 @@ impl Service {
                 }
             };
             if let Some(input) = input {
-                return input;
+                return Poll::Ready(input);
             }
         }
+    }
+
+    /// When there is something to do although nothing comes.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.link.wake_at()
+    }
+
+    /// Whether something waits for the socket to take it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.link.has_unsent()
     }
 
     /// Understands a frame; one that nobody understands is noted by its size alone, for it may hold a conversation.

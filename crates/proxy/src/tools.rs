@@ -13,6 +13,7 @@ mod webhook;
 use crate::admission::User;
 use crate::config::{Behaviour, Config, ToolSettings};
 use crate::environment::Environment;
+use core::task::{Context, Poll, ready};
 use jsonschema::Validator;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -144,19 +145,17 @@ impl Errands {
         }
     }
 
-    /// The next job that is done; may be dropped and called again without a loss.
-    pub(crate) async fn next(&mut self) -> (String, ToolOutcome) {
-        loop {
-            match self.done.join_next().await {
-                Some(Ok((key, outcome))) => {
-                    self.running.remove(&key);
-                    return (key, outcome);
-                }
-                // Broken off.
-                Some(Err(_)) => {}
-                None => core::future::pending().await,
+    /// The next job that is done.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(String, ToolOutcome)> {
+        while let Some(outcome) = ready!(self.done.poll_join_next(context)) {
+            // One that was broken off has no outcome.
+            if let Ok((key, outcome)) = outcome {
+                self.running.remove(&key);
+                return Poll::Ready((key, outcome));
             }
         }
+        // A job that begins is followed by another question.
+        Poll::Pending
     }
 }
 
