@@ -67,6 +67,10 @@ impl Credit {
 
     /// The next thing that the phone may be sent.
     pub(super) fn release(&mut self, now: Moment) -> Option<Word> {
+        // Every frame of the person's asks this, too.
+        if self.waiting.is_empty() {
+            return None;
+        }
         self.play_on(now);
         if self.must_wait() {
             return None;
