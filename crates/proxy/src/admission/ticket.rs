@@ -61,8 +61,7 @@ impl Mint {
 
     /// The ticket as a text without white space, some 400 bytes long; none without a key.
     pub(crate) fn sign(&self, ticket: &Ticket) -> Option<String> {
-        let key = self.keys.first()?;
-        let claims = Claims {
+        self.sign_claims(&Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             by: ticket.user.by.clone(),
@@ -72,8 +71,13 @@ impl Mint {
             native: ticket.native,
             iat: ticket.from,
             exp: ticket.until,
-        };
-        jws::sign(&claims, &key.kid, &key.signs).ok()
+        })
+    }
+
+    /// Any claims, signed as a ticket is; none without a key.
+    pub(crate) fn sign_claims(&self, claims: &impl Serialize) -> Option<String> {
+        let key = self.keys.first()?;
+        jws::sign(claims, &key.kid, &key.signs).ok()
     }
 
     /// Reads a ticket that one of the keys signed, however old it is: see [`Ticket::judge`].
