@@ -4,14 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { handbook, load, nginx, service, vivavoce } from '../bench/proxy/peers.mjs'
+import { handbook, load, nginx, service, villains, vivavoce } from '../bench/proxy/peers.mjs'
 import { lines } from '../bench/table.mjs'
 import { ask, find, ROOT, run } from './child.mjs'
 import { setup } from './setup.mjs'
 import { Obstacle, step, telling } from './step.mjs'
 
 const HELP = `npm run bench:proxy [-- --quick] [--calls 200,400,800] [--idle 1000,10000] [--peers vivavoce,nginx,handbook]
-                       [--rounds 3] [--seconds 15] [--handle-ms 1000] [--instructions] [--json]
+                       [--rounds 3] [--seconds 15] [--handle-ms 1000] [--instructions] [--hostile 1000] [--json]
 
   --quick         one short round of few calls: for a look, and for tests
   --calls         how many talk at once
@@ -21,6 +21,7 @@ const HELP = `npm run bench:proxy [-- --quick] [--calls 200,400,800] [--idle 100
   --seconds       how long each time
   --handle-ms     how often the service gives a handle to go on by; 0: once only
   --instructions  instructions per frame of our proxy, by callgrind, and nothing else
+  --hostile       100 calls alone, and beside so many sockets that mean harm, and nothing else
   --json          prints all figures as one object and nothing else
 `
 
@@ -31,7 +32,7 @@ async function main() {
   if (wishes.json) console.log = console.error
   await setup()
   await programs()
-  const found = { machine: machine(), wishes, ...wishes.instructions ? { instructions: await instructions() } : await measures(wishes) }
+  const found = { machine: machine(), wishes, ...await asked(wishes) }
   if (wishes.json) process.stdout.write(`${JSON.stringify(found, null, 1)}\n`)
   else print(found)
 }
@@ -40,14 +41,14 @@ function options() {
   try {
     const { values } = parseArgs({ options: { quick: { type: 'boolean' }, calls: { type: 'string' }, idle: { type: 'string' },
       peers: { type: 'string' }, rounds: { type: 'string' }, seconds: { type: 'string' }, 'handle-ms': { type: 'string' },
-      instructions: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+      instructions: { type: 'boolean' }, hostile: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
     const usual = values.quick ? QUICK : WHOLE
     const peers = values.peers?.split(',') ?? Object.keys(PEERS)
     const stranger = peers.find((name) => !PEERS[name])
     if (stranger) throw new Error(`--peers are of ${Object.keys(PEERS).join(', ')}, not "${stranger}".`)
     return { ...values, peers, calls: numbers(values.calls, usual.calls), idle: numbers(values.idle, usual.idle),
       rounds: numbers(values.rounds, [usual.rounds])[0], seconds: numbers(values.seconds, [usual.seconds])[0],
-      handle_ms: numbers(values['handle-ms'], [1000])[0] }
+      handle_ms: numbers(values['handle-ms'], [1000])[0], hostile: numbers(values.hostile, [0])[0] }
   } catch (error) {
     throw new Obstacle(`${error.message}\n\n${HELP}`)
   }
@@ -65,6 +66,35 @@ async function programs() {
   await step('the proxy', (tell) => run('cargo', ['build', '--release', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell }))
   await step('the load', (tell) => run('cargo', ['build', '--locked', '--release',
     '--manifest-path', join(ROOT, 'bench', 'proxy', 'Cargo.toml'), '--target-dir', join(ROOT, 'target', 'bench')], { onLine: tell }))
+}
+
+const asked = async (wishes) => {
+  if (wishes.instructions) return { instructions: await instructions() }
+  return wishes.hostile ? { siege: await siege(wishes) } : measures(wishes)
+}
+
+/** The same calls alone and beside those that mean harm, in turns. */
+async function siege({ hostile, rounds, seconds, handle_ms }) {
+  const upstream = await service(handle_ms)
+  const rows = []
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const sockets of [0, hostile]) {
+        const peer = await vivavoce(upstream.port)
+        const label = `${HONEST} calls ${sockets ? `beside ${sockets} hostile sockets` : 'alone'}, round ${round + 1}`
+        try {
+          const harm = sockets ? villains(peer, sockets, seconds + 10) : undefined
+          const row = await step(label, () => load('talk', 'vivavoce', peer, HONEST, seconds))
+          rows.push({ round, sockets, ...row, ...await harm })
+        } finally {
+          await peer.close()
+        }
+      }
+    }
+  } finally {
+    await upstream.close()
+  }
+  return rows
 }
 
 /** All peers, one after the other within each round, so that what else the machine does meets them alike. */
@@ -115,9 +145,13 @@ async function instructions() {
   return { per_frame: (long.instructions - short.instructions) / (3 * (long.trips - short.trips)), counted }
 }
 
-function print({ machine, talking, muted, instructions }) {
+function print({ machine, talking, muted, instructions, siege }) {
   console.log(`\n${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; Node ${machine.node}; ${machine.nginx}`)
   if (instructions) return console.log(`\n${Math.round(instructions.per_frame)} instructions per frame, both directions together`)
+  if (siege) {
+    console.log('')
+    return lines(SIEGE, siege)
+  }
   const rows = []
   for (const calls of [...new Set(talking.map((row) => row.calls))]) {
     for (const name of [...new Set(talking.map((row) => row.name))]) rows.push(summary(talking, calls, name))
@@ -174,6 +208,17 @@ const MUTED = [
   ['hung up', ({ hung_up }) => String(hung_up)],
 ]
 
+const SIEGE = [
+  ['round', ({ round }) => String(round + 1)],
+  ['hostile', ({ sockets }) => String(sockets)],
+  ['misdeeds', ({ misdeeds }) => String(misdeeds ?? '')],
+  ['calls', ({ calls }) => String(calls)],
+  ['p50 ms', ({ p50_ms: p50 }) => shown(p50, 2)],
+  ['p99 ms', ({ p99_ms: p99 }) => shown(p99, 2)],
+  ['lost', ({ lost }) => String(lost)],
+  ['hung up', ({ hung_up }) => String(hung_up)],
+]
+
 const PEERS = {
   vivavoce: { open: vivavoce, dialect: 'vivavoce' },
   nginx: { open: nginx, dialect: 'gemini' },
@@ -182,6 +227,9 @@ const PEERS = {
 
 const WHOLE = { calls: [200, 400, 800], idle: [1000, 10_000], rounds: 3, seconds: 15 }
 const QUICK = { calls: [20], idle: [50], rounds: 1, seconds: 2 }
+
+/** Those who are to notice nothing. */
+const HONEST = 100
 
 /** As many calls as callgrind carries in real time. */
 const FEW = 4

@@ -40,15 +40,21 @@ export const handbook = (upstream) =>
 export const service = (handle_ms) => opened([LOAD, 'service', '0', String(handle_ms)])
 
 /** Has calls made to a peer, of `kind` talk or idle, and says what they cost. */
-export function load(kind, dialect, peer, calls, seconds) {
-  const words = [kind, dialect, peer.port, calls, seconds, ...peer.pids].map(String)
-  const child = start(...limited([LOAD, ...words]), { stdio: ['ignore', 'pipe', 'pipe'] })
+export const load = (kind, dialect, peer, calls, seconds) =>
+  figures([kind, dialect, peer.port, calls, seconds, ...peer.pids], `${calls} calls to ${dialect}`)
+
+/** Has so many sockets do harm to a peer for so long, and says how much. */
+export const villains = (peer, sockets, seconds) => figures(['hostile', peer.port, sockets, seconds], `${sockets} hostile sockets`)
+
+/** Runs the load, which prints what came of it. */
+function figures(words, what) {
+  const child = start(...limited([LOAD, ...words.map(String)]), { stdio: ['ignore', 'pipe', 'pipe'] })
   let [told, complaint] = ['', '']
   child.stdout.on('data', (bytes) => { told += bytes })
   child.stderr.on('data', (bytes) => { complaint += bytes })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => code === 0 ? resolve(JSON.parse(told)) : reject(new Obstacle(`${calls} calls to ${dialect}: ${complaint}`)))
+    child.once('close', (code) => code === 0 ? resolve(JSON.parse(told)) : reject(new Obstacle(`${what}: ${complaint}`)))
   })
 }
 

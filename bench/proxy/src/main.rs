@@ -3,15 +3,17 @@
 //! - `service PORT HANDLE_MS`: a service that answers every second frame at once with 40 ms of sound and the frame's
 //!   mark, and gives a handle every `HANDLE_MS` (0: at the setup only);
 //! - `talk DIALECT PORT CALLS SECONDS PID…`: so many calls that speak, and what they cost the processes named;
-//! - `idle DIALECT PORT CALLS SECONDS PID…`: so many calls that are muted.
+//! - `idle DIALECT PORT CALLS SECONDS PID…`: so many calls that are muted;
+//! - `hostile PORT SOCKETS SECONDS`: so many sockets that mean harm.
 //!
 //! The modules: `socket` (WebSocket frames on a plain socket, with nothing around them), `dialect` (what is said in
-//! them), `mark` (how an answer is told from all others), `service`, `caller`, `watch` (what processes use).
+//! them), `mark` (how an answer is told from all others), `service`, `caller`, `hostile`, `watch` (what processes use).
 
 #![forbid(unsafe_code)]
 
 mod caller;
 mod dialect;
+mod hostile;
 mod mark;
 mod service;
 mod socket;
@@ -40,6 +42,12 @@ async fn act(words: &[String]) -> io::Result<()> {
             let handle_every = Duration::from_millis(number(2)?);
             service::serve(u16::try_from(number(1)?).map_err(|_| misread())?, handle_every).await
         }
+        Some("hostile") => {
+            let port = u16::try_from(number(1)?).map_err(|_| misread())?;
+            let sockets = usize::try_from(number(2)?).map_err(|_| misread())?;
+            println!("{}", hostile::run(port, sockets, Duration::from_secs(number(3)?)).await?);
+            Ok(())
+        }
         Some(kind @ ("talk" | "idle")) => {
             let plan = Plan {
                 dialect: words.get(1).and_then(|word| Dialect::named(word)).ok_or_else(misread)?,
@@ -58,6 +66,6 @@ async fn act(words: &[String]) -> io::Result<()> {
 
 fn misread() -> io::Error {
     io::Error::other(
-        "expected service PORT HANDLE_MS, or talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…",
+        "expected service PORT HANDLE_MS, talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…, or hostile PORT SOCKETS SECONDS",
     )
 }

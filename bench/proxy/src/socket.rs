@@ -148,6 +148,11 @@ impl Mouth {
         parts.iter().for_each(|part| self.frame.extend_from_slice(part));
         self.half.write_all(&self.frame).await
     }
+
+    /// Sends bytes as they are, whatever they mean.
+    pub async fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.half.write_all(bytes).await
+    }
 }
 
 pub const TEXT: u8 = 1;
