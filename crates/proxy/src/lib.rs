@@ -9,6 +9,7 @@
 //! - `admission`, `addresses`, `rooms`, `meter`, `depth`, `tools`: who may call and who vouches for them, from where, how many
 //!   at one time, how much and how deep they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
+//! - [`decoders`]: those of strangers' words, opened for fuzzers;
 //! - `desks`: the threads on which calls are led;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `round`, `alarm`: one call, its two ends, the sound between them, and its
@@ -30,6 +31,7 @@ mod call;
 mod calls;
 pub mod command;
 pub mod config;
+pub mod decoders;
 mod depth;
 mod desks;
 mod dial;
@@ -60,6 +62,8 @@ mod simulator;
 mod socket;
 mod store;
 pub mod talk;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod tools;
 mod upgrade;
 mod uplink;

@@ -8,14 +8,18 @@ use crate::reload::Reloader;
 use crate::server::{Server, StartError, bind, objections};
 use crate::simulator;
 use crate::talk::{Outcome, Talk, TalkError};
+#[cfg(feature = "otel")]
+use crate::{telemetry::Telemetry, tools::way::Way};
 use core::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::signal;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 use vivavoce_sim::Options;
 use vivavoce_wire::message::Upstream;
 
@@ -24,10 +28,6 @@ pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
 
 /// Does what a command says, to its end.
 pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
-    if let Err(format) = start_log(lookup) {
-        let problem = format_args!("VIVAVOCE_LOG is \"text\" or \"json\"; found \"{format}\"").to_string();
-        return fail(&problem, ExitCode::FAILURE);
-    }
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
@@ -35,6 +35,10 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
     let mut environment = match Environment::read(lookup) {
         Ok(environment) => environment,
         Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
+    let log = match Log::start(lookup, &environment, runtime.handle()) {
+        Ok(log) => log,
+        Err(problem) => return fail(&problem, ExitCode::FAILURE),
     };
     let code = runtime.block_on(async {
         let bell = match Bell::hang() {
@@ -65,6 +69,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             }
         }
     });
+    log.end();
     runtime.shutdown_background();
     code
 }
@@ -330,20 +335,48 @@ impl Knocks {
     }
 }
 
-/// Starts the log, for people or, one object a line, for programs.
-///
-/// # Errors
-/// The format, if it is none of these.
-fn start_log(lookup: Lookup<'_>) -> Result<(), String> {
-    let filter = EnvFilter::new(lookup("RUST_LOG").unwrap_or_else(|| "info".to_owned()));
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).with_target(false);
-    // A second log in one process, as in tests, is no reason to fail.
-    let _ = match lookup("VIVAVOCE_LOG").as_deref() {
-        None | Some("" | "text") => log.with_ansi(io::stderr().is_terminal()).try_init(),
-        Some("json") => log.json().flatten_event(true).with_span_list(false).try_init(),
-        Some(other) => return Err(other.to_owned()),
-    };
-    Ok(())
+/// What is told to operators while the program runs.
+struct Log {
+    #[cfg(feature = "otel")]
+    telemetry: Option<Telemetry>,
+}
+
+impl Log {
+    /// Starts it: text or JSON on the standard error, as `VIVAVOCE_LOG` says, of what `RUST_LOG` says; and with the feature `otel`
+    /// spans to a collector.
+    ///
+    /// # Errors
+    /// What is wrong with the variables, in a sentence.
+    #[cfg_attr(not(feature = "otel"), allow(unused_variables, reason = "nothing is sent anywhere"))]
+    fn start(lookup: Lookup<'_>, environment: &Environment, runtime: &Handle) -> Result<Self, String> {
+        let filter = EnvFilter::new(lookup("RUST_LOG").unwrap_or_else(|| "info".to_owned()));
+        let log = fmt::layer().with_writer(io::stderr).with_target(false);
+        let log = match lookup("VIVAVOCE_LOG").as_deref() {
+            None | Some("" | "text") => log.with_ansi(io::stderr().is_terminal()).boxed(),
+            Some("json") => log.json().flatten_event(true).with_span_list(false).boxed(),
+            Some(other) => return Err(format!("VIVAVOCE_LOG is \"text\" or \"json\"; found \"{other}\"")),
+        };
+        let subscriber = registry().with(log.with_filter(filter));
+        #[cfg(feature = "otel")]
+        let telemetry = Telemetry::open(lookup, Way::new(&environment.authorities), runtime.clone())
+            .map_err(|problem| format!("no spans can be sent as OTEL_EXPORTER_OTLP_… say: {problem}"))?;
+        #[cfg(feature = "otel")]
+        let subscriber = subscriber.with(telemetry.as_ref().map(Telemetry::layer));
+        // A second log in one process, as in tests, is no reason to fail.
+        let _ = subscriber.try_init();
+        Ok(Self {
+            #[cfg(feature = "otel")]
+            telemetry,
+        })
+    }
+
+    /// Sends what is left, where it is sent.
+    fn end(self) {
+        #[cfg(feature = "otel")]
+        if let Some(telemetry) = self.telemetry {
+            telemetry.close();
+        }
+    }
 }
 
 fn fail_all(problems: &[String]) -> ExitCode {

@@ -7,7 +7,7 @@
 
 mod answer;
 mod request;
-mod way;
+pub(crate) mod way;
 mod webhook;
 
 use crate::admission::User;

@@ -11,18 +11,18 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 /// How webhooks are reached.
-pub(super) struct Way {
+pub(crate) struct Way {
     tls: TlsConnector,
 }
 
 /// A connection, with TLS or without.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Way {
     /// `authorities` are trusted besides those that browsers trust.
-    pub(super) fn new(authorities: &[CertificateDer<'static>]) -> Self {
+    pub(crate) fn new(authorities: &[CertificateDer<'static>]) -> Self {
         Self { tls: Arc::new(tls_config(authorities)).into() }
     }
 
@@ -30,7 +30,7 @@ impl Way {
     ///
     /// # Errors
     /// There is no such place, or none that may be reached.
-    pub(super) async fn connect(&self, url: &Uri, allow_private: bool) -> Result<Box<dyn Stream>, Failure> {
+    pub(crate) async fn connect(&self, url: &Uri, allow_private: bool) -> Result<Box<dyn Stream>, Failure> {
         let is_tls = url.scheme_str() == Some("https");
         let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });

@@ -34,9 +34,9 @@ pub(super) struct Webhook {
 
 /// Why a try gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// What the webhook did, as the end of a sentence; nothing of where it is.
-    pub(super) words: String,
+    pub(crate) words: String,
     /// Whether another try may fare better.
     pub(super) passes: bool,
 }
