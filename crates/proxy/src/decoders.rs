@@ -1,6 +1,7 @@
 //! Decoders of what strangers say that are of use within the proxy alone, opened for those who examine them: fuzzers, and the
 //! tests that keep what those found.
 
+use crate::admission::Refusal;
 use crate::admission::init_data::{Bot, PRODUCTION_KEY, Telegram};
 use crate::admission::ticket::Mint;
 use crate::frames::{self, Broken, End, Reader};
@@ -13,7 +14,7 @@ use core::time::Duration;
 pub fn init_data(token: &str, raw: &str, now_s: u64) -> Result<u64, &'static str> {
     let bots = Bot::of_token(token).into_iter().chain([Bot::of_id(1)]).collect();
     let telegram = Telegram { bots, keys: vec![PRODUCTION_KEY], max_age: Duration::from_hours(1) };
-    telegram.judge(raw, now_s).map(|opening| opening.user).map_err(|refusal| refusal.reason())
+    telegram.judge(raw, now_s).map(|opening| opening.user).map_err(Refusal::reason)
 }
 
 /// Reads a ticket as a proxy does that signs with this key: the user's name, and the call's.
@@ -21,7 +22,7 @@ pub fn init_data(token: &str, raw: &str, now_s: u64) -> Result<u64, &'static str
 /// # Errors
 /// The name of the reason why it opens nothing.
 pub fn ticket(key: &[u8], text: &str) -> Result<(String, String), &'static str> {
-    let ticket = Mint::new([key]).read(text).map_err(|refusal| refusal.reason())?;
+    let ticket = Mint::new([key]).read(text).map_err(Refusal::reason)?;
     Ok((ticket.user.id, ticket.call))
 }
 

@@ -94,7 +94,7 @@ mod tests {
     fn all_are_asked_again_where_the_asking_changed() {
         for (manner, has_unsent) in [((true, false), false), ((false, true), false), ((false, false), true)] {
             let mut round = Round::default();
-            (round.next(), round.next());
+            let _ = (round.next(), round.next());
             round.happened();
             round.goes_on(manner, has_unsent);
             assert_eq!(rest(&mut round), ORDER, "{manner:?} {has_unsent}");
