@@ -70,6 +70,8 @@ pub(crate) struct Reader {
     taken: usize,
     /// A message of which more frames follow: whether it is text, and its content so far.
     begun: Option<(bool, Vec<u8>)>,
+    /// Frames of it that came, for empty ones fill nothing.
+    pieces: u32,
 }
 
 /// The head of a frame.
@@ -84,7 +86,7 @@ struct Head {
 impl Reader {
     /// Reads at this end messages of up to `most_bytes`.
     pub(crate) const fn new(end: End, most_bytes: usize) -> Self {
-        Self { end, most_bytes, rest: Vec::new(), taken: 0, begun: None }
+        Self { end, most_bytes, rest: Vec::new(), taken: 0, begun: None, pieces: 0 }
     }
 
     /// Keeps what came before anybody reads.
@@ -201,7 +203,11 @@ impl Reader {
             (CLOSE, _) => return close(content).map(|said| Some(Message::Close(said))),
             (PING, _) => return Ok(Some(Message::Ping(Bytes::copy_from_slice(content)))),
             (PONG, _) => return Ok(Some(Message::Pong(Bytes::copy_from_slice(content)))),
+            (_, Some(_)) if self.pieces == MOST_PIECES => {
+                return Err(Broken::Rule("a message comes in up to 1024 pieces"));
+            }
             (_, Some((is_text, so_far))) => {
+                self.pieces += 1;
                 so_far.extend_from_slice(content);
                 *is_text
             }
@@ -210,6 +216,7 @@ impl Reader {
             }
             (kind, begun) => {
                 *begun = Some((kind == TEXT, content.to_vec()));
+                self.pieces = 1;
                 return Ok(None);
             }
         };
@@ -306,6 +313,9 @@ impl fmt::Display for Broken {
         }
     }
 }
+
+/// Whoever sends pieces sends them of some size; without end they would cost time and never be a message that is counted.
+const MOST_PIECES: u32 = 1024;
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
@@ -411,6 +421,14 @@ mod tests {
         let bytes = [&[0x01, 2][..], b"Gu", &[0x89, 1, 7], &[0x00, 1], b"t", &[0x80, 3], b"en!"].concat();
         let expected = vec![Message::Ping(Bytes::from_static(&[7])), Message::Text("Guten!".into())];
         assert_eq!(read(End::Client, &bytes, &[usize::MAX]), Ok(expected));
+    }
+
+    #[test]
+    fn pieces_without_end_are_refused_though_they_hold_nothing() {
+        let message = |more: usize| [vec![0x01, 0], [0x00, 0].repeat(more), vec![0x80, 0]].concat();
+        assert_eq!(read(End::Client, &message(1022), &[99]), Ok(vec![Message::Text(String::new())]));
+        let broken = read(End::Client, &message(1023), &[99]).unwrap_err();
+        assert_eq!(broken.to_string(), "a message comes in up to 1024 pieces");
     }
 
     #[test]
