@@ -3,7 +3,7 @@
 import { pathToFileURL } from 'node:url'
 import { Obstacle, telling } from './step.mjs'
 import { browsers, compiler } from './system.mjs'
-import { cargoDeny, geckodriver, npmPackages, rustToolchain, wasmBindgen, wasmPack } from './tools.mjs'
+import { geckodriver, npmPackages, rustToolchain, wasmBindgen, wasmPack } from './tools.mjs'
 
 /** Makes sure of all that building and running needs, and with `tests` of all that testing needs. */
 export async function setup({ tests = false } = {}) {
@@ -17,7 +17,6 @@ export async function setup({ tests = false } = {}) {
   if (!tests) return
   await wasmPack()
   await geckodriver()
-  await cargoDeny()
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -9,6 +9,7 @@ import { setup } from './setup.mjs'
 import { elapsed, Obstacle, step, telling } from './step.mjs'
 import { SoundCard } from '../tests/sound/card.mjs'
 import { cargoTally, nodeTally, onceTally } from './tally.mjs'
+import { cargoDeny } from './tools.mjs'
 
 const ENGINES = ['chromium', 'firefox', 'webkit']
 
@@ -54,7 +55,7 @@ function plan({ words, browser, name }) {
     { name: 'lint', tally: onceTally, work: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings') },
     { name: 'lint-wasm', tally: onceTally, work: cargo('clippy', '--locked', '--target', 'wasm32-unknown-unknown',
       '-p', 'vivavoce', '-p', 'vivavoce-worklet', '-p', 'vivavoce-vad', '--', '-D', 'warnings') },
-    { name: 'deny', tally: onceTally, work: deny },
+    { name: 'deny', tally: onceTally, work: audit, hasSteps: true },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
     ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'vad', 'call', 'protocol', 'sdk'].map(folder =>
@@ -83,6 +84,12 @@ function nodeTests(files, { name, env } = {}) {
     if (files.some(file => /stories|protocol|sdk/.test(file))) await run('cargo', ['build', '--locked', '-p', 'vivavoce-proxy'], { onLine: tell })
     return run(process.execPath, [...words, ...files], { env: { VIVAVOCE_BIN: BINARY, ...env, FORCE_COLOR: '0' }, onLine: tell })
   }
+}
+
+/** The audit of the tree, by a program that nothing else needs. */
+async function audit() {
+  await cargoDeny()
+  return step('deny', deny)
 }
 
 /** Licences, sources and doubles of all crates, as deny.toml says; advisories too, where the database can be had. */
