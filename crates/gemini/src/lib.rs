@@ -23,6 +23,7 @@ mod speech;
 mod tool;
 mod transcription;
 mod usage;
+mod voice;
 
 mod bytes64;
 mod duration;
@@ -63,3 +64,4 @@ pub use tool::{
 };
 pub use transcription::{AudioTranscriptionConfig, LanguageHints, Transcription, TranscriptionMode, Word};
 pub use usage::{ModalityTokenCount, UsageMetadata};
+pub use voice::voice;
