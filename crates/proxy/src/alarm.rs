@@ -11,6 +11,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
+    /// Whether it must be asked to ring at `by`.
+    pub(crate) fn is_late_for(&self, by: Instant) -> bool {
+        self.0.as_ref().is_none_or(|sleep| by < sleep.deadline() || sleep.is_elapsed())
+    }
+
     /// Ready at `by`. An earlier time that was asked for before may wake the task in vain, or be taken for this one.
     pub(crate) fn poll_by(&mut self, context: &mut Context<'_>, by: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(by)));

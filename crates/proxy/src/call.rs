@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::awaited::Awaited;
+use crate::bells::{Asked, Bells, List};
 use crate::budget::Budget;
 use crate::calls::Entrance;
 use crate::depth;
@@ -10,7 +11,6 @@ use crate::house::{House, going_down};
 use crate::meter::Meter;
 use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
-use crate::round::{Asked, Round};
 use crate::rules::Rules;
 use crate::service::Service;
 use crate::store::Checkpoint;
@@ -48,7 +48,7 @@ pub(crate) struct Call {
     keeper: Keeper,
     reports: Reports,
     /// Where the next phones come from.
-    phones: mpsc::Receiver<Entrance>,
+    phones: mpsc::Receiver<Box<Entrance>>,
     shutdown: watch::Receiver<bool>,
     /// Ready when the process goes down.
     down: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -65,6 +65,8 @@ pub(crate) struct Call {
     counted: Counted,
     /// Since when the model's answer is waited for.
     awaited: Awaited,
+    /// When something was read last.
+    read_at: Instant,
     /// Whether sound went from one socket to the other since something was last waited for.
     has_relayed: bool,
     /// Their account, if it is bounded.
@@ -75,8 +77,10 @@ pub(crate) struct Call {
     /// Whether a phone was told that somebody listens.
     was_up: bool,
     alarm: Alarm,
-    /// What is asked for next of what can happen.
-    round: Round,
+    /// Who is to be asked what has happened.
+    list: List,
+    /// How the sockets were asked: whether the phone, and the service, may be read.
+    manner: (bool, bool),
 }
 
 /// What a call is led by, to its end.
@@ -95,7 +99,7 @@ impl Call {
         terms: Terms,
         entry: Arc<Entry>,
         reports: Reports,
-        phones: mpsc::Receiver<Entrance>,
+        phones: mpsc::Receiver<Box<Entrance>>,
     ) -> Self {
         let Terms { rules, relay, budget } = terms;
         let relay = Relay::new(relay);
@@ -126,30 +130,34 @@ impl Call {
             errands,
             counted,
             awaited: Awaited::default(),
+            read_at: Instant::now(),
             has_relayed: false,
             budget,
             paid_until: Instant::now(),
             began: Instant::now(),
             was_up: false,
             alarm: Alarm::default(),
-            round: Round::default(),
+            list: List::new(),
+            manner: (false, false),
         }
     }
 
     /// Runs the call to its end, on the thread of its desk; says whether somebody ever listened.
-    pub(crate) async fn run(mut self, first: Entrance) -> bool {
+    pub(crate) async fn run(mut self: Box<Self>, first: Box<Entrance>) -> bool {
+        let mut bells = Bells::new();
         let mut input = self.enters(first);
         loop {
-            let (read_at, turn) = (self.sound_read_at(&input), self.relay.newest_turn());
+            let (is_sound, turn) = (Self::is_sound(&input), self.relay.newest_turn());
+            self.has_relayed = false;
             self.handle(input);
             let wake = self.drain().await;
             self.entry.note_turn(self.relay.newest_turn());
             self.pay();
-            self.measure(read_at, turn);
+            self.measure(is_sound, turn);
             if self.relay.is_over() {
                 break;
             }
-            input = self.wait(wake).await;
+            input = self.wait(wake, &mut bells).await;
         }
         tracing::info!(seconds = self.began.elapsed().as_secs(), "call over");
         self.house.calls.end(&self.id);
@@ -174,38 +182,40 @@ impl Call {
         }
     }
 
-    /// When this was read, if it is sound or may be.
-    fn sound_read_at(&mut self, input: &RelayInput) -> Option<Instant> {
-        self.has_relayed = false;
+    /// Whether this is sound, or may hold some.
+    fn is_sound(input: &RelayInput) -> bool {
         match input {
-            RelayInput::PhoneBinary(_) => Some(Instant::now()),
-            RelayInput::Service(message) if message.server_content.is_some() => {
-                self.service.as_ref().map(Service::read_at)
-            }
-            _ => None,
+            RelayInput::PhoneBinary(_) | RelayInput::Voice(_) => true,
+            RelayInput::Service(message) => message.server_content.is_some(),
+            _ => false,
         }
     }
 
     /// Tells operators how it does; `turn` was the model's newest before.
-    fn measure(&mut self, read_at: Option<Instant>, turn: u32) {
-        if let Some(read_at) = read_at.filter(|_| self.has_relayed) {
-            self.house.metrics.relayed.took(read_at.elapsed());
+    fn measure(&mut self, was_sound: bool, turn: u32) {
+        if self.relay.newest_turn() != turn {
+            self.house.metrics.turns.inc_by(self.relay.newest_turn().saturating_sub(turn).into());
         }
-        self.house.metrics.turns.inc_by(self.relay.newest_turn().saturating_sub(turn).into());
+        let was_relayed = was_sound && core::mem::take(&mut self.has_relayed);
+        if was_relayed && !self.counted.relayed(self.read_at.elapsed()) {
+            return;
+        }
         self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
         let phone = self.phone.as_ref().map_or(0, Phone::unsent_bytes);
         self.counted.wait(phone, self.service.as_ref().map_or(0, Service::unsent_frames));
         self.count_bytes();
+        self.counted.count_traffic();
     }
 
     fn count_bytes(&mut self) {
+        let traffic = self.counted.traffic();
         if let Some(phone) = &mut self.phone {
-            self.house.metrics.to_phones.inc_by(phone.take_written());
+            traffic.to_phone += phone.take_written();
         }
         if let Some(service) = &mut self.service {
             let (read, written) = service.take_traffic();
-            self.house.metrics.from_service.inc_by(read);
-            self.house.metrics.to_service.inc_by(written);
+            traffic.from_service += read;
+            traffic.to_service += written;
         }
     }
 
@@ -217,7 +227,7 @@ impl Call {
                 RelayOutput::Seat => {
                     self.part();
                     self.phone = self.entering.take();
-                    self.round.begin();
+                    self.list.add_all();
                 }
                 RelayOutput::SecretKept => {
                     if let Some(secret) = &self.secret {
@@ -262,7 +272,7 @@ impl Call {
                 }
                 RelayOutput::RunTool(job) => {
                     self.errands.run(*job);
-                    self.round.begin();
+                    self.list.add_all();
                 }
                 RelayOutput::AbortTool { key } => self.errands.abort(&key),
                 RelayOutput::ToolEnds { how, .. } => {
@@ -283,12 +293,12 @@ impl Call {
                     }
                     self.tell_phone(|phone| phone.send(&message, sequence));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => {
+                RelayOutput::ToPhoneAudio { epoch, frame } => {
                     self.has_relayed = true;
-                    if let Some(waited) = self.awaited.sounds(&bytes) {
+                    if let Some(waited) = self.awaited.sounds(epoch) {
                         self.house.metrics.first_audio.took(waited);
                     }
-                    self.tell_phone(|phone| phone.send_audio(bytes));
+                    self.tell_phone(|phone| phone.send_audio(epoch, frame));
                 }
                 RelayOutput::DropAudio { epoch } => self.tell_phone(|phone| phone.drop_audio(epoch)),
                 RelayOutput::ClosePhone { code, reason } => {
@@ -301,26 +311,35 @@ impl Call {
     }
 
     /// Waits for the next thing to happen.
-    async fn wait(&mut self, wake: Option<Moment>) -> RelayInput {
+    async fn wait(&mut self, wake: Option<Moment>, bells: &mut Bells) -> RelayInput {
         let wake_at = wake.map(|wake| self.began + wake.since_origin());
         // A phone that talks faster than the service listens is left to wait: its own network slows it down.
         let may_read = self.service.as_ref().is_none_or(Service::has_room);
         // And a service that is too far ahead of the ear: its own network slows that down.
         let may_listen = self.relay.wants_service();
-        self.round.goes_on((may_read, may_listen), self.has_unsent());
-        poll_fn(|context| self.poll_next(context, wake_at, may_read, may_listen)).await
+        let manner = (may_read, may_listen);
+        if core::mem::replace(&mut self.manner, manner) != manner || self.has_unsent() {
+            self.ask_sockets();
+        }
+        poll_fn(|context| {
+            bells.answer(context, &mut self.list);
+            self.poll_next(bells, wake_at)
+        })
+        .await
     }
 
-    /// The next thing that happened. Each that can happen is asked for once in a round, or again after it did happen: frames
-    /// come one by one, and nothing is asked for twice in vain.
-    fn poll_next(
-        &mut self,
-        context: &mut Context<'_>,
-        wake_at: Option<Instant>,
-        may_read: bool,
-        may_listen: bool,
-    ) -> Poll<RelayInput> {
-        while let Some(asked) = self.round.next() {
+    /// The next thing that happened: whoever rang is asked until they have nothing more.
+    fn poll_next(&mut self, bells: &Bells, wake_at: Option<Instant>) -> Poll<RelayInput> {
+        let (may_read, may_listen) = self.manner;
+        loop {
+            let Some(asked) = self.list.next() else {
+                if self.wake_at(wake_at).is_some_and(|by| self.alarm.is_late_for(by)) {
+                    self.list.add(Asked::Clock);
+                    continue;
+                }
+                return Poll::Pending;
+            };
+            let context = &mut Context::from_waker(bells.waker(asked));
             let input = match asked {
                 Asked::Phone => poll(&mut self.phone, |phone| phone.poll_next(context, may_read))
                     .map(|heard| self.heard(heard)),
@@ -346,24 +365,33 @@ impl Call {
                     self.going_down = true;
                     self.leaves()
                 }),
-                Asked::Clock => self.poll_clock(context, wake_at).map(|()| RelayInput::Timeout),
+                Asked::Clock => self.poll_clock(context, wake_at).map(|()| {
+                    self.ask_sockets();
+                    RelayInput::Timeout
+                }),
             };
             if input.is_ready() {
-                self.round.happened();
+                self.list.happened();
                 return input;
             }
         }
-        Poll::Pending
+    }
+
+    /// The sockets may have something to do although they did not ring.
+    const fn ask_sockets(&mut self) {
+        self.list.add(Asked::Phone);
+        self.list.add(Asked::Service);
     }
 
     /// Ready at `wake_at`, or when one of the sockets wants to be asked although nothing comes.
     fn poll_clock(&mut self, context: &mut Context<'_>, wake_at: Option<Instant>) -> Poll<()> {
+        self.wake_at(wake_at).map_or(Poll::Pending, |by| self.alarm.poll_by(context, by))
+    }
+
+    fn wake_at(&self, wake_at: Option<Instant>) -> Option<Instant> {
         let phone = self.phone.as_ref().map(Phone::wake_at);
         let service = self.service.as_ref().and_then(Service::wake_at);
-        match [wake_at, phone, service].into_iter().flatten().min() {
-            Some(wake_at) => self.alarm.poll_by(context, wake_at),
-            None => Poll::Pending,
-        }
+        [wake_at, phone, service].into_iter().flatten().min()
     }
 
     /// Whether a socket has not taken all: it says when it can.
@@ -372,8 +400,8 @@ impl Call {
             || self.service.as_ref().is_some_and(Service::has_unsent)
     }
 
-    fn enters(&mut self, entrance: Entrance) -> RelayInput {
-        let Entrance { phone, hello, secret, is_elsewhere } = entrance;
+    fn enters(&mut self, entrance: Box<Entrance>) -> RelayInput {
+        let Entrance { phone, hello, secret, is_elsewhere } = *entrance;
         if hello.resume.is_some() {
             tracing::info!("the call is taken up again");
         }
@@ -404,8 +432,9 @@ impl Call {
             Heard::Binary(bytes) => bytes.len(),
             Heard::Alive | Heard::Fault(_) | Heard::Gone => 0,
         };
-        self.house.metrics.from_phones.inc_by(bytes as u64);
-        if !self.meter.take(bytes, self.now()) {
+        self.counted.traffic().from_phone += bytes as u64;
+        self.read_at = Instant::now();
+        if !self.meter.take(bytes, Moment::after_origin(self.read_at - self.began)) {
             let sentence = "More came from this phone than a voice is: it must send slower.";
             return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
         }
@@ -426,6 +455,7 @@ impl Call {
 
     /// Notes the end of the service's socket on its way to the relay.
     fn reported(&mut self, input: RelayInput) -> RelayInput {
+        self.read_at = Instant::now();
         if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
             && let Some(usage) = &message.usage_metadata
         {
@@ -467,7 +497,7 @@ impl Call {
         self.hang_up();
         // What it gathered of a sound for the connection before is said again with the rest of that sound.
         self.uplink = Uplink::new();
-        self.round.begin();
+        self.list.add_all();
         self.service = Some(Service::open(self.house.service.clone(), self.former.take()));
     }
 

@@ -18,10 +18,10 @@ pub(crate) struct Calls {
 pub(crate) struct Place {
     pub(crate) entry: Arc<Entry>,
     /// Where its next phone goes.
-    pub(crate) door: mpsc::Sender<Entrance>,
+    pub(crate) door: mpsc::Sender<Box<Entrance>>,
 }
 
-/// A phone that was let in.
+/// A phone that was let in. It goes about in a box: a channel has room for 32, whatever it was asked for.
 #[derive(Debug)]
 pub(crate) struct Entrance {
     pub(crate) phone: Phone,
@@ -34,7 +34,7 @@ pub(crate) struct Entrance {
 
 impl Calls {
     /// A call begins; its phones come out here.
-    pub(crate) fn begin(&self, id: &str, entry: Arc<Entry>) -> mpsc::Receiver<Entrance> {
+    pub(crate) fn begin(&self, id: &str, entry: Arc<Entry>) -> mpsc::Receiver<Box<Entrance>> {
         let (door, phones) = mpsc::channel(MOST_WAITING);
         self.places().insert(id.to_owned(), Place { entry, door });
         phones

@@ -1,6 +1,6 @@
 //! The way to a WebSocket that we open: TCP, TLS where the address asks for it, and the upgrade.
 
-use crate::frames::End;
+use crate::frames::{Ear, End};
 use crate::socket::Socket;
 use crate::upgrade::accept_key;
 use axum::body::Body;
@@ -29,6 +29,8 @@ pub(crate) struct Address {
     /// What else the request says.
     pub(crate) headers: HeaderMap,
     tls: TlsConnector,
+    /// What finds the voice in what the other side says.
+    ear: Option<Ear>,
 }
 
 /// A connection, with TLS or without.
@@ -41,7 +43,12 @@ pub(crate) enum Stream {
 impl Address {
     /// `authorities` are trusted besides those that browsers trust.
     pub(crate) fn new(url: String, headers: HeaderMap, authorities: &[CertificateDer<'static>]) -> Self {
-        Self { url, headers, tls: Arc::new(tls_config(authorities)).into() }
+        Self { url, headers, tls: Arc::new(tls_config(authorities)).into(), ear: None }
+    }
+
+    /// The same, where what the other side says is looked through for a voice.
+    pub(crate) fn listening(self, ear: Ear) -> Self {
+        Self { ear: Some(ear), ..self }
     }
 
     /// Opens a WebSocket.
@@ -67,7 +74,8 @@ impl Address {
         };
         let (upgraded, _connection) = tokio::join!(upgraded, connection.with_upgrades());
         let parts = upgraded?.downcast::<TokioIo<Stream>>().map_err(|_| "its connection was mistaken")?;
-        Ok(Socket::new(parts.io.into_inner(), &parts.read_buf, End::Client, MOST_BYTES))
+        let socket = Socket::new(parts.io.into_inner(), &parts.read_buf, End::Client, MOST_BYTES);
+        Ok(socket.listening(self.ear))
     }
 
     async fn reach(&self, url: &Uri) -> Result<Stream, String> {

@@ -21,6 +21,8 @@ pub(crate) enum Message {
     Pong(Bytes),
     /// The last one, with a code and a reason if it says any.
     Close(Option<(u16, String)>),
+    /// Sound that an [`Ear`] found in a text or in bytes; only ever read.
+    Voice(Bytes),
 }
 
 impl Message {
@@ -28,7 +30,7 @@ impl Message {
     pub(crate) const fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) | Self::Voice(bytes) => bytes.len(),
             Self::Close(None) => 0,
             Self::Close(Some((_, reason))) => reason.len() + 2,
         }
@@ -43,6 +45,9 @@ pub(crate) enum End {
     /// The other way round.
     Client,
 }
+
+/// Finds sound in a message that holds nothing else, where it lies: it is not copied to be found.
+pub(crate) type Ear = fn(&[u8]) -> Option<Bytes>;
 
 /// How somebody broke the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,9 @@ pub(crate) struct Reader {
     begun: Option<(bool, Vec<u8>)>,
     /// Frames of it that came, for empty ones fill nothing.
     pieces: u32,
+    ear: Option<Ear>,
+    /// Bytes of messages that came.
+    read: u64,
 }
 
 /// The head of a frame.
@@ -86,7 +94,17 @@ struct Head {
 impl Reader {
     /// Reads at this end messages of up to `most_bytes`.
     pub(crate) const fn new(end: End, most_bytes: usize) -> Self {
-        Self { end, most_bytes, rest: Vec::new(), taken: 0, begun: None, pieces: 0 }
+        Self { end, most_bytes, rest: Vec::new(), taken: 0, begun: None, pieces: 0, ear: None, read: 0 }
+    }
+
+    /// Looks for a voice by this.
+    pub(crate) const fn listen(&mut self, ear: Ear) {
+        self.ear = Some(ear);
+    }
+
+    /// Bytes of messages that came since this was asked last.
+    pub(crate) const fn take_read(&mut self) -> u64 {
+        core::mem::replace(&mut self.read, 0)
     }
 
     /// Keeps what came before anybody reads.
@@ -199,6 +217,7 @@ impl Reader {
 
     /// What a whole frame means; none if its message goes on.
     fn frame(&mut self, head: &Head, content: &[u8]) -> Result<Option<Message>, Broken> {
+        self.read += content.len() as u64;
         let is_text = match (head.kind, &mut self.begun) {
             (CLOSE, _) => return close(content).map(|said| Some(Message::Close(said))),
             (PING, _) => return Ok(Some(Message::Ping(Bytes::copy_from_slice(content)))),
@@ -212,6 +231,9 @@ impl Reader {
                 *is_text
             }
             (kind, None) if head.is_final => {
+                if let Some(pcm) = self.ear.and_then(|ear| ear(content)) {
+                    return Ok(Some(Message::Voice(pcm)));
+                }
                 return whole(kind == TEXT, content.to_vec()).map(Some);
             }
             (kind, begun) => {
@@ -250,7 +272,7 @@ fn close(content: &[u8]) -> Result<Option<(u16, String)>, Broken> {
 pub(crate) fn write(message: &Message, end: End, out: &mut Vec<u8>) {
     match message {
         Message::Text(text) => frame(TEXT, &[text.as_bytes()], end, out),
-        Message::Binary(bytes) => frame(BINARY, &[bytes], end, out),
+        Message::Binary(bytes) | Message::Voice(bytes) => frame(BINARY, &[bytes], end, out),
         Message::Ping(bytes) => frame(PING, &[bytes], end, out),
         Message::Pong(bytes) => frame(PONG, &[bytes], end, out),
         Message::Close(None) => frame(CLOSE, &[], end, out),
@@ -359,6 +381,27 @@ mod tests {
         let mut out = Vec::new();
         messages.iter().for_each(|message| write(message, end, &mut out));
         out
+    }
+
+    #[test]
+    fn a_voice_is_found_where_it_lies_and_only_in_a_message_of_one_piece() {
+        let ear: Ear = |content| content.strip_prefix(b"la").map(Bytes::copy_from_slice);
+        let voice = |sound: &'static [u8]| Message::Voice(Bytes::from_static(sound));
+        for (end, other) in [(End::Server, End::Client), (End::Client, End::Server)] {
+            let mut bytes = written(other, &[Message::Text("lalala".into()), Message::Text("no".into())]);
+            write(&Message::Binary(Bytes::from_static(b"la\xff")), other, &mut bytes);
+            let mut reader = Reader::new(end, MOST);
+            reader.listen(ear);
+            let first = reader.read(&mut bytes.clone());
+            let rest: Vec<_> = core::iter::from_fn(|| reader.next().unwrap()).collect();
+            assert_eq!(first, Ok(Some(voice(b"lala"))));
+            assert_eq!(rest, [Message::Text("no".into()), voice(b"\xff")]);
+            assert_eq!((reader.take_read(), reader.take_read()), (6 + 2 + 3, 0));
+        }
+        let mut reader = Reader::new(End::Client, MOST);
+        reader.listen(ear);
+        let pieces = [&[TEXT, 2][..], b"la", &[FINAL | CONTINUATION, 1], b"!"].concat();
+        assert_eq!(reader.read(&mut pieces.clone()), Ok(Some(Message::Text("la!".into()))));
     }
 
     fn message() -> impl Strategy<Value = Message> {

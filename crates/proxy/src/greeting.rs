@@ -310,10 +310,11 @@ async fn lead(
     let phones = house.calls.begin(&id, Arc::clone(&entry));
     let visitor = Visitor { user, call: id };
     let terms = Terms { rules, relay, budget };
-    let call = Call::new(visitor, Arc::clone(&house), terms, entry, reports, phones);
+    // In a box, or its task would hold it three times: before it runs, on its way there, and while it does.
+    let call = Box::new(Call::new(visitor, Arc::clone(&house), terms, entry, reports, phones));
     let desk = Arc::clone(&house);
     let led = async move {
-        let was_up = call.run(Entrance { phone, hello, secret, is_elsewhere: false }).await;
+        let was_up = call.run(Box::new(Entrance { phone, hello, secret, is_elsewhere: false })).await;
         stay.ends(&house, was_up).await;
     };
     desk.desks.spawn(led.instrument(span));
@@ -334,7 +335,7 @@ async fn enter(house: &House, place: &Place, phone: Phone, hello: Box<Hello>, is
     let secret = new_secret(house, &place.entry, &hello);
     // Another process has to know the secret before the phone does; but a registry that is away stops no call.
     let _ = timeout(MOST_WRITING, place.entry.keep()).await;
-    if let Err(error) = place.door.try_send(Entrance { phone, hello, secret, is_elsewhere }) {
+    if let Err(error) = place.door.try_send(Box::new(Entrance { phone, hello, secret, is_elsewhere })) {
         send_away(error.into_inner().phone, no_such_call()).await;
     }
 }

@@ -12,7 +12,7 @@
 //! - [`decoders`]: those of strangers' words, opened for fuzzers;
 //! - `desks`: the threads on which calls are led;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
-//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `round`, `alarm`: one call, its two ends, the sound between them, and its
+//! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `bells`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
 //! - `metrics`, `histogram`, `awaited`: what operators are told, times among it, and how long an answer was waited for;
 //! - [`talk`]: the other side, from a terminal.
@@ -26,6 +26,7 @@ mod addresses;
 mod admission;
 mod alarm;
 mod awaited;
+mod bells;
 pub mod budget;
 mod call;
 mod calls;
@@ -51,7 +52,6 @@ mod phone;
 pub mod program;
 pub mod reload;
 mod rooms;
-mod round;
 mod routes;
 mod rules;
 pub mod section;

@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Text(String),
     /// A binary frame came.
     Binary(Bytes),
+    /// Sound came that the address's ear found.
+    Voice(Bytes),
     /// So little is unsent again that more may be made.
     Room,
     /// It is gone, or never came; nothing follows.
@@ -155,6 +157,14 @@ impl Link {
     /// Bytes of frames that the socket took since this was asked last.
     pub(crate) const fn take_written(&mut self) -> u64 {
         mem::replace(&mut self.written, 0)
+    }
+
+    /// Bytes of frames that came since this was asked last.
+    pub(crate) const fn take_read(&mut self) -> u64 {
+        match &mut self.stage {
+            Stage::Open(socket) => socket.take_read(),
+            Stage::Connecting(..) | Stage::Over(_) => 0,
+        }
     }
 
     /// Sends a frame.
@@ -319,6 +329,7 @@ fn event(message: Result<Message, Gone>) -> Option<Event> {
     match message {
         Ok(Message::Text(text)) => Some(Event::Text(text)),
         Ok(Message::Binary(bytes)) => Some(Event::Binary(bytes)),
+        Ok(Message::Voice(pcm)) => Some(Event::Voice(pcm)),
         Ok(Message::Ping(_) | Message::Pong(_)) => None,
         Ok(Message::Close(Some((code, reason)))) => Some(Event::Closed(Closed { code, reason })),
         Ok(Message::Close(None)) => Some(Event::Closed(Closed { code: 1005, reason: String::new() })),

@@ -1,6 +1,6 @@
 //! What an operator's Prometheus is told, and whether this proxy is to be sent calls: on an address of its own.
 
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, Notes};
 use crate::house::House;
 use crate::routes::refuse;
 use axum::Router;
@@ -41,13 +41,7 @@ pub(crate) struct Metrics {
     pub(crate) barge_in: Histogram,
     /// From the end of speech to the first sound of the answer.
     pub(crate) first_audio: Histogram,
-    /// From reading a frame to handing it to the other socket.
-    pub(crate) relayed: Histogram,
-    /// Bytes of frames.
-    pub(crate) from_phones: Counter,
-    pub(crate) to_phones: Counter,
-    pub(crate) from_service: Counter,
-    pub(crate) to_service: Counter,
+    totals: Totals,
     unsent_to_phones: Gauge,
     unsent_to_service: Gauge,
     refusals: Family<Reason, Counter>,
@@ -69,6 +63,31 @@ pub(crate) struct Counted {
     parked_bytes: Share,
     unsent_to_phone: Share,
     unsent_to_service: Share,
+    /// What it moved since that was counted with what others did.
+    traffic: Traffic,
+    totals: Totals,
+}
+
+/// Bytes of frames, and how long it took to hand on those of sound.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) from_phone: u64,
+    pub(crate) to_phone: u64,
+    pub(crate) from_service: u64,
+    pub(crate) to_service: u64,
+    relayed: Notes,
+    frames: u32,
+}
+
+/// The same of all calls.
+#[derive(Clone, Debug)]
+struct Totals {
+    from_phones: Counter,
+    to_phones: Counter,
+    from_service: Counter,
+    to_service: Counter,
+    /// From reading a frame to handing it to the other socket.
+    relayed: Histogram,
 }
 
 /// What one call adds to a gauge, until it is dropped.
@@ -140,11 +159,13 @@ impl Metrics {
             underruns: counter("underruns", "Times that a page's player ran dry within a turn"),
             barge_in,
             first_audio,
-            relayed,
-            from_phones: bytes("phone", "in"),
-            to_phones: bytes("phone", "out"),
-            from_service: bytes("service", "in"),
-            to_service: bytes("service", "out"),
+            totals: Totals {
+                from_phones: bytes("phone", "in"),
+                to_phones: bytes("phone", "out"),
+                from_service: bytes("service", "in"),
+                to_service: bytes("service", "out"),
+                relayed,
+            },
             unsent_to_phones,
             unsent_to_service,
             sessions: counter("sessions", "Tickets that were given"),
@@ -181,6 +202,8 @@ impl Metrics {
             parked_bytes: Share::of(&self.parked_bytes, 0),
             unsent_to_phone: Share::of(&self.unsent_to_phones, 0),
             unsent_to_service: Share::of(&self.unsent_to_service, 0),
+            traffic: Traffic::default(),
+            totals: self.totals.clone(),
         }
     }
 }
@@ -192,10 +215,44 @@ impl Counted {
         self.parked_bytes.set(bytes.unwrap_or(0));
     }
 
+    /// What it moves.
+    pub(crate) const fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    /// A frame of sound was handed on; whether there were so many that they are to be counted with the others'.
+    pub(crate) fn relayed(&mut self, took: Duration) -> bool {
+        self.totals.relayed.note(&mut self.traffic.relayed, took);
+        self.traffic.frames += 1;
+        self.traffic.frames >= MOST_UNCOUNTED
+    }
+
+    /// Counts what it moved with what others did.
+    pub(crate) fn count_traffic(&mut self) {
+        let Traffic { from_phone, to_phone, from_service, to_service, relayed, frames } = &mut self.traffic;
+        for (total, bytes) in [
+            (&self.totals.from_phones, from_phone),
+            (&self.totals.to_phones, to_phone),
+            (&self.totals.from_service, from_service),
+            (&self.totals.to_service, to_service),
+        ] {
+            total.inc_by(core::mem::take(bytes));
+        }
+        if core::mem::take(frames) > 0 {
+            self.totals.relayed.count(relayed);
+        }
+    }
+
     /// Bytes that its phone, and frames that the service has yet to take.
     pub(crate) fn wait(&mut self, phone_bytes: usize, service_frames: usize) {
         self.unsent_to_phone.set(phone_bytes);
         self.unsent_to_service.set(service_frames);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.count_traffic();
     }
 }
 
@@ -278,5 +335,8 @@ const fn milliseconds<const N: usize>(ms: [u64; N]) -> [Duration; N] {
     }
     bounds
 }
+
+/// So many frames of a call, a second's worth, are counted at once: its thread shares no memory with others for each.
+const MOST_UNCOUNTED: u32 = 64;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

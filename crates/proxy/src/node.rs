@@ -18,7 +18,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use tokio::time::timeout;
 use vivavoce_wire::message::{FromClient, Hello};
-use vivavoce_wire::{Code, SUBPROTOCOL, Trouble};
+use vivavoce_wire::{AudioFrame, Code, SUBPROTOCOL, Trouble};
 
 /// Where other proxies call; never reachable from the outside.
 pub(crate) fn router(house: &Arc<House>) -> Router {
@@ -76,13 +76,14 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
                 Heard::Gone => break,
             },
             event = link.next(true) => match event {
-                Event::Open | Event::Room => continue,
+                Event::Open | Event::Room | Event::Voice(_) => continue,
                 Event::Text(text) => {
                     phone.send_text(text);
                     continue;
                 }
                 Event::Binary(bytes) => {
-                    phone.send_audio(bytes);
+                    let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
+                    phone.send_audio(epoch, bytes);
                     continue;
                 }
                 Event::Closed(closed) => {

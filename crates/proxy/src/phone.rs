@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use vivavoce_wire::{AudioFrame, Code, FromProxy, Trouble};
+use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// A phone at the other end of a socket. What is sent goes at once where the socket takes it, and else while [`Self::next`]
 /// is waited for.
@@ -141,9 +141,8 @@ impl Phone {
         self.line.send(Frame::Text(text));
     }
 
-    /// Sends an encoded audio frame.
-    pub(crate) fn send_audio(&mut self, bytes: Bytes) {
-        let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
+    /// Sends an encoded audio frame of turn `epoch`.
+    pub(crate) fn send_audio(&mut self, epoch: u32, bytes: Bytes) {
         self.line.send(Frame::Audio { epoch, bytes });
     }
 
@@ -233,7 +232,8 @@ fn understand(message: Result<Message, Gone>) -> Heard {
     match message {
         Ok(Message::Text(text)) => Heard::Text(text),
         Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
-        Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Alive,
+        // Its reader was not told to look for a voice.
+        Ok(Message::Ping(_) | Message::Pong(_) | Message::Voice(_)) => Heard::Alive,
         Err(Gone::Broken(broken)) => Heard::Fault(trouble(broken)),
         Ok(Message::Close(_)) | Err(Gone::Lost(_)) => Heard::Gone,
     }

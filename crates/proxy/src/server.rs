@@ -100,7 +100,7 @@ impl Server {
             (None, None) => String::new(),
         };
         let operators = operators(config.admin).await?;
-        let service = Address::new(uri.to_string(), headers, &environment.authorities);
+        let service = Address::new(uri.to_string(), headers, &environment.authorities).listening(vivavoce_gemini::voice);
         let rules =
             Rules::new(config, environment, target.kind).map_err(|mut errors| errors.swap_remove(0))?;
         let house = Arc::new(House::new(rules, service, target.kind, store, node));

@@ -7,7 +7,7 @@ use core::fmt;
 use core::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use vivavoce_gemini::{ClientMessage, RealtimeInput, ServerMessage};
+use vivavoce_gemini::{ClientMessage, RealtimeInput};
 use vivavoce_session::RelayInput;
 
 /// A conversation with the service, from the first try to connect. Dropping it hangs up.
@@ -15,9 +15,6 @@ use vivavoce_session::RelayInput;
 pub(crate) struct Service {
     link: Link,
     keys: Keys,
-    /// When something was read last, and bytes of what was.
-    read_at: Instant,
-    read: u64,
 }
 
 /// What the service may repeat and nobody else may see.
@@ -27,7 +24,7 @@ impl Service {
     /// Begins to connect, once `former` has let go: the service refuses to resume what is still open elsewhere.
     pub(crate) fn open(address: Address, former: Option<JoinHandle<()>>) -> Self {
         let keys = Keys::of(&address);
-        Self { link: Link::open(address, former), keys, read_at: Instant::now(), read: 0 }
+        Self { link: Link::open(address, former), keys }
     }
 
     /// The next thing from the service, which is nothing that it says unless it may be read, or room to send more; whoever
@@ -39,6 +36,7 @@ impl Service {
                 Event::Room => Some(RelayInput::Timeout),
                 Event::Text(text) => self.heard(text.as_bytes()),
                 Event::Binary(bytes) => self.heard(&bytes),
+                Event::Voice(pcm) => Some(RelayInput::Voice(pcm)),
                 Event::Closed(Closed { code, reason }) => {
                     Some(RelayInput::ServiceClosed { code, reason: self.keys.without(reason) })
                 }
@@ -61,22 +59,17 @@ impl Service {
 
     /// Understands a frame; one that nobody understands is noted by its size alone, for it may hold a conversation.
     fn heard(&mut self, json: &[u8]) -> Option<RelayInput> {
-        self.read_at = Instant::now();
-        self.read += json.len() as u64;
-        let Ok(mut message) = ServerMessage::decode(json) else {
+        let Ok(mut input) = RelayInput::of_service(json) else {
             tracing::warn!(bytes = json.len(), "skipped a frame of the service that is no message");
             return None;
         };
-        if let Some(error) = &mut message.error {
+        if let RelayInput::Service(message) = &mut input
+            && let Some(error) = &mut message.error
+        {
             tracing::warn!(code = error.code, "the service reports an error");
             error.message = self.keys.without(core::mem::take(&mut error.message));
         }
-        Some(RelayInput::Service(Box::new(message)))
-    }
-
-    /// When it last said something.
-    pub(crate) const fn read_at(&self) -> Instant {
-        self.read_at
+        Some(input)
     }
 
     /// Frames that it has yet to take.
@@ -86,7 +79,7 @@ impl Service {
 
     /// Bytes of frames that came and went since this was asked last.
     pub(crate) const fn take_traffic(&mut self) -> (u64, u64) {
-        (core::mem::replace(&mut self.read, 0), self.link.take_written())
+        (self.link.take_read(), self.link.take_written())
     }
 
     /// Whether so little is unsent that more may be made.

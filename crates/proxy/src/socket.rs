@@ -1,6 +1,6 @@
 //! The guard of a WebSocket over any stream of bytes.
 
-use crate::frames::{self, Broken, End, Message, Reader};
+use crate::frames::{self, Broken, Ear, End, Message, Reader};
 use bytes::Bytes;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -53,6 +53,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         socket
     }
 
+    /// The same, which looks for a voice by this.
+    pub(crate) const fn listening(mut self, ear: Option<Ear>) -> Self {
+        if let Some(ear) = ear {
+            self.reader.listen(ear);
+        }
+        self
+    }
+
+    /// Bytes of messages that came since this was asked last.
+    pub(crate) const fn take_read(&mut self) -> u64 {
+        self.reader.take_read()
+    }
+
     /// The next message. A ping was answered, and a goodbye too, when it is given.
     ///
     /// # Errors
@@ -96,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.said_goodbye = true;
                 }
             }
-            Message::Text(_) | Message::Binary(_) | Message::Pong(_) => return,
+            Message::Text(_) | Message::Binary(_) | Message::Voice(_) | Message::Pong(_) => return,
         }
         // Whoever reads on, or closes, tries again.
         let _ = self.poll_flush(context);

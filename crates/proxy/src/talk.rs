@@ -328,7 +328,7 @@ impl<'p> Conversation<'p> {
                 }
                 self.handle(ClientInput::SocketBinary(bytes));
             }
-            Event::Room => {}
+            Event::Room | Event::Voice(_) => {}
             Event::Closed(Closed { code, reason }) => {
                 self.link = None;
                 if !self.was_reached {

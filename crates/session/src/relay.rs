@@ -150,6 +150,7 @@ impl Relay {
             RelayInput::PhoneFault(trouble) => self.phone_faults(trouble, now),
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
+            RelayInput::Voice(pcm) => self.voice(&pcm, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
             RelayInput::CheckpointKept { next } => self.say_committed(next),
             RelayInput::ToolChecked { key, problem } => self.ledger.checked(&key, problem, now),
@@ -529,6 +530,14 @@ impl Relay {
         self.tools(message, now);
     }
 
+    /// The same for a message that holds nothing but a piece of the model's voice.
+    fn voice(&mut self, pcm: &Bytes, now: Moment) {
+        if self.upstream.is_up() {
+            self.model_spoke("", &[pcm], now);
+            self.send_due(now);
+        }
+    }
+
     fn say_ready(&mut self, next: Option<u32>) {
         self.say(FromProxy::Ready(Ready {
             call: self.config.call.clone(),
@@ -796,11 +805,18 @@ impl Relay {
             Phase::Talking => {
                 let credit = self.credit.due_at().filter(|_| self.seat.is_taken());
                 let report = self.taken.due_at().filter(|_| self.seat.is_kept());
-                let service =
-                    [self.upstream.due_at(self.turns.is_speaking()), self.early.due_at(), self.mute_at()];
-                let due = [self.seat.due_at(), credit, self.stands_still_at(), report, self.bounds.due_at()];
-                let due = due.into_iter().chain([self.ledger.due_at()]);
-                service.into_iter().chain(due).flatten().min()
+                let due = [
+                    self.upstream.due_at(self.turns.is_speaking()),
+                    self.early.due_at(),
+                    self.mute_at(),
+                    self.seat.due_at(),
+                    credit,
+                    self.stands_still_at(),
+                    report,
+                    self.bounds.due_at(),
+                    self.ledger.due_at(),
+                ];
+                due.into_iter().flatten().min()
             }
         }
     }
@@ -848,7 +864,7 @@ impl Relay {
         let sequence = Some(sequence).filter(|_| self.seat.is_kept());
         self.queue.push_back(match line {
             Line::Text(message) => RelayOutput::ToPhone { message, sequence },
-            Line::Audio { frame, .. } => RelayOutput::ToPhoneAudio(frame),
+            Line::Audio { epoch, frame } => RelayOutput::ToPhoneAudio { epoch, frame },
         });
     }
 

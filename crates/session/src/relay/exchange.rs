@@ -5,7 +5,7 @@ use super::tools::Tools;
 use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
-use vivavoce_gemini::{ClientMessage, ServerMessage, Setup};
+use vivavoce_gemini::{ClientMessage, DecodeError, ServerMessage, Setup};
 use vivavoce_wire::message::{FromProxy, Hello, Upstream};
 use vivavoce_wire::trouble::Trouble;
 
@@ -88,6 +88,8 @@ pub enum RelayInput {
     ServiceOpen,
     /// The service spoke.
     Service(Box<ServerMessage>),
+    /// The service sent a piece of the model's voice and nothing else: raw PCM.
+    Voice(Bytes),
     /// The service's socket is gone, or never opened: then the code is 1006, and the reason begins with `HTTP` and
     /// the status where there was one.
     ServiceClosed {
@@ -125,6 +127,19 @@ pub enum RelayInput {
     Shutdown,
     /// The moment asked for has come.
     Timeout,
+}
+
+impl RelayInput {
+    /// What a frame of the service says.
+    ///
+    /// # Errors
+    /// Nobody understands it.
+    pub fn of_service(frame: &[u8]) -> Result<Self, DecodeError> {
+        if let Some(pcm) = vivavoce_gemini::voice(frame) {
+            return Ok(Self::Voice(pcm));
+        }
+        ServerMessage::decode(frame).map(|message| Self::Service(Box::new(message)))
+    }
 }
 
 /// One thing that the relay wants done.
@@ -190,7 +205,12 @@ pub enum RelayOutput {
         sequence: Option<u32>,
     },
     /// Send the phone a binary frame.
-    ToPhoneAudio(Bytes),
+    ToPhoneAudio {
+        /// The turn that it is of.
+        epoch: u32,
+        /// The encoded frame.
+        frame: Bytes,
+    },
     /// Drop what was not sent yet of the sound of this turn and all older ones.
     DropAudio {
         /// The newest turn that nobody hears any more.

@@ -3,7 +3,6 @@
 use crate::pair::{hello, relay_config, speech};
 use serde_json::{Value, json};
 use std::time::Duration;
-use vivavoce_gemini::ServerMessage;
 use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput, RelayOutput};
 use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromClient, FromProxy, TurnState};
@@ -59,8 +58,8 @@ impl Desk {
                     self.told.push(Told::Turn(epoch, state));
                 }
                 RelayOutput::ToPhone { message, .. } => self.told.push(Told::Word(message)),
-                RelayOutput::ToPhoneAudio(bytes) => {
-                    self.told.push(Told::Audio(AudioFrame::decode(&bytes).unwrap()));
+                RelayOutput::ToPhoneAudio { epoch: _, frame } => {
+                    self.told.push(Told::Audio(AudioFrame::decode(&frame).unwrap()));
                 }
                 RelayOutput::DropAudio { epoch } => self.told.push(Told::Dropped(epoch)),
                 RelayOutput::ClosePhone { .. } => self.told.push(Told::Closed),
@@ -83,8 +82,7 @@ impl Desk {
     }
 
     pub(crate) fn service(&mut self, message: &Value) {
-        let message = ServerMessage::decode(message.to_string().as_bytes()).unwrap();
-        self.hears(RelayInput::Service(Box::new(message)));
+        self.hears(RelayInput::of_service(message.to_string().as_bytes()).unwrap());
     }
 
     /// The service says so many seconds of this sample, a fifth of a second at a time.

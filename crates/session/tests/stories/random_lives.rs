@@ -307,7 +307,7 @@ fn relay_inputs() -> impl Strategy<Value = RelayInput> {
         10 => from_client().prop_map(|message| RelayInput::PhoneText(message.encode())),
         14 => frames(Kind::Microphone).prop_map(RelayInput::PhoneBinary),
         20 => service_messages().prop_map(|message| {
-            RelayInput::Service(Box::new(ServerMessage::decode(message.to_string().as_bytes()).unwrap()))
+            RelayInput::of_service(message.to_string().as_bytes()).unwrap()
         }),
         2 => Just(RelayInput::PhoneAlive),
         8 => Just(RelayInput::ServiceOpen),
@@ -381,7 +381,7 @@ impl RelayWatch {
                 self.is_streaming = true;
             }
             RelayOutput::ToPhone { message, .. } => self.check_phone(message),
-            RelayOutput::ToPhoneAudio(bytes) => self.check_audio(bytes),
+            RelayOutput::ToPhoneAudio { epoch: _, frame } => self.check_audio(frame),
             RelayOutput::ClosePhone { reason, .. } => {
                 assert!(reason.len() <= 123);
                 self.closes += 1;

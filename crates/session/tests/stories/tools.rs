@@ -3,7 +3,7 @@
 use crate::pair::{Pair, hello, ms, relay_config};
 use serde_json::json;
 use std::time::Duration;
-use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, FunctionResponse, ServerMessage};
+use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, FunctionResponse};
 use vivavoce_session::{
     ClientEvent, ClientInput, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd,
     ToolOutcome, Tools,
@@ -320,8 +320,7 @@ impl Page {
     }
 
     fn service(&mut self, message: &serde_json::Value) {
-        let message = ServerMessage::decode(message.to_string().as_bytes()).unwrap();
-        self.hears(RelayInput::Service(Box::new(message)));
+        self.hears(RelayInput::of_service(message.to_string().as_bytes()).unwrap());
     }
 
     fn says(&mut self, json: &str) {

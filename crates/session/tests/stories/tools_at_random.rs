@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, ServerMessage};
+use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration};
 use vivavoce_session::{Job, Moment, Relay, RelayInput, RelayOutput, Tool, ToolEnd, ToolOutcome, Tools};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Resume, ToolState};
 
@@ -134,8 +134,7 @@ impl Life {
     }
 
     fn service_says(&mut self, message: &Value) {
-        let message = ServerMessage::decode(message.to_string().as_bytes()).unwrap();
-        self.hears(RelayInput::Service(Box::new(message)));
+        self.hears(RelayInput::of_service(message.to_string().as_bytes()).unwrap());
     }
 
     fn hears(&mut self, input: RelayInput) {

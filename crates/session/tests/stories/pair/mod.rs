@@ -14,7 +14,7 @@ pub(crate) use service::{Said, speech};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
-use vivavoce_gemini::{ServerMessage, Setup};
+use vivavoce_gemini::Setup;
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
     Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier, Job,
@@ -411,8 +411,7 @@ impl Pair {
             }
             Happening::FromService(connection, json) => {
                 if connection == self.service.connection {
-                    let message = ServerMessage::decode(json.as_bytes()).unwrap();
-                    self.relay_hears(RelayInput::Service(Box::new(message)));
+                    self.relay_hears(RelayInput::of_service(json.as_bytes()).unwrap());
                 }
             }
             Happening::ServiceClosed(connection, code, reason) => {
@@ -635,8 +634,10 @@ impl Pair {
                     self.told.push((self.now, message));
                     self.relay_sends(Frame::Text(text));
                 }
-                RelayOutput::ToPhoneAudio(bytes) => {
-                    self.sent += AudioFrame::decode(&bytes).unwrap().samples();
+                RelayOutput::ToPhoneAudio { epoch, frame: bytes } => {
+                    let frame = AudioFrame::decode(&bytes).unwrap();
+                    assert_eq!(frame.epoch, epoch);
+                    self.sent += frame.samples();
                     self.most_ahead =
                         self.most_ahead.max(self.sent - self.player.heard.values().sum::<u64>());
                     self.relay_sends(Frame::Binary(bytes.to_vec()));
