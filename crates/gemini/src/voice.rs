@@ -108,8 +108,7 @@ mod tests {
         let pretty = "{\n  \"serverContent\": {\n    \"modelTurn\": {\n      \"parts\": [\n        {\n          \"inlineData\": {\n            \
                       \"mimeType\": \"audio/pcm;rate=24000\",\n            \"data\": \"AQID\"\n          }\n        }\n      ]\n    }\n  }\n}\n";
         let dense = frame("audio/pcm;rate=24000", &[1, 2, 3]);
-        let turned =
-            r#"{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"data":"AQID","mimeType":"audio/pcm"}}]}}}"#;
+        let turned = r#"{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"data":"AQID","mimeType":"audio/pcm"}}]}}}"#;
         for frame in [pretty, &dense, turned] {
             assert_eq!(voice(frame.as_bytes()).as_deref(), Some(&[1, 2, 3][..]), "{frame}");
             assert_eq!(voice(frame.as_bytes()), found(frame.as_bytes()));

@@ -46,7 +46,8 @@ struct Bell {
 impl Bells {
     pub(crate) fn new() -> Self {
         let rung = Arc::new(Rung::default());
-        let wakers = EACH.map(|asked| Waker::from(Arc::new(Bell { rung: Arc::clone(&rung), bit: bit(asked) })));
+        let wakers =
+            EACH.map(|asked| Waker::from(Arc::new(Bell { rung: Arc::clone(&rung), bit: bit(asked) })));
         Self { wakers, rung, task: None }
     }
 

@@ -31,6 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
+use vivavoce_wire::Code;
 use vivavoce_wire::message::Upstream;
 
 /// A proxy that has its port.
@@ -100,7 +101,8 @@ impl Server {
             (None, None) => String::new(),
         };
         let operators = operators(config.admin).await?;
-        let service = Address::new(uri.to_string(), headers, &environment.authorities).listening(vivavoce_gemini::voice);
+        let service = Address::new(uri.to_string(), headers, &environment.authorities)
+            .listening(vivavoce_gemini::voice);
         let rules =
             Rules::new(config, environment, target.kind).map_err(|mut errors| errors.swap_remove(0))?;
         let house = Arc::new(House::new(rules, service, target.kind, store, node));
@@ -199,6 +201,7 @@ async fn accept(
                 let most = house.rules().limits().connections_per_address;
                 let connected = addresses.as_ref().map(|addresses| addresses.connect(peer.ip(), most));
                 if matches!(connected, Some(None)) {
+                    house.metrics.refuse(Code::Limited.name());
                     tokio::spawn(async move {
                         let _ = timeout(LAST_WORD, send_off(stream)).await;
                         drop(permit);

@@ -529,14 +529,7 @@ async fn ticket(proxy: &Proxy, user: u64) -> String {
 
 /// What Telegram gives a Mini App of the bot with this token.
 fn init_data(token: &str, user: u64, auth_date: u64) -> String {
-    let user = json!({ "id": user, "first_name": "Ada & Co" }).to_string();
-    let auth_date = auth_date.to_string();
-    let text = format!("auth_date={auth_date}\nquery_id=AAH\nuser={user}");
-    let mac = |key: &[u8], text: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text);
-    let hash = mac(mac(b"WebAppData", token.as_bytes()).as_ref(), text.as_bytes());
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let fields = [("query_id", "AAH"), ("user", &user), ("auth_date", &auth_date), ("hash", &hash)];
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    stage::telegram::init_data(token, &json!({ "id": user, "first_name": "Ada & Co" }), auth_date)
 }
 
 /// The same ticket with other claims, signed with this key.

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod house;
 pub(crate) mod redis;
 pub(crate) mod tape;
+pub(crate) mod telegram;
 pub(crate) mod wire;
 
 use core::time::Duration;
@@ -109,7 +110,8 @@ impl Phone {
         Self::connect_to(&proxy.url(), headers).await
     }
 
-    async fn connect_to(url: &str, headers: &[(&'static str, &str)]) -> Self {
+    /// The same with a proxy that may be in another process.
+    pub(crate) async fn connect_to(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let mut request = url.into_client_request().unwrap();
         for &(name, value) in headers {
             request
