@@ -10,7 +10,7 @@
 //!   at one time, how much and how deep they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - [`decoders`]: those of strangers' words, opened for fuzzers;
-//! - `desks`: the threads on which calls are led;
+//! - `desks`, `priority`: the threads on which calls are led, and those that give way to them;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `bells`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
@@ -49,6 +49,7 @@ mod node;
 mod outbox;
 mod page;
 mod phone;
+mod priority;
 pub mod program;
 pub mod reload;
 mod rooms;

@@ -4,6 +4,7 @@ use crate::admission::opening::{MintError, mint};
 use crate::command::Command;
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::priority::give_way;
 use crate::reload::Reloader;
 use crate::server::{Server, StartError, bind, objections};
 use crate::simulator;
@@ -15,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::signal;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -28,7 +29,11 @@ pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
 
 /// Does what a command says, to its end.
 pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
-    let runtime = match Runtime::new() {
+    let mut builder = Builder::new_multi_thread();
+    if matches!(command, Command::Serve { .. }) {
+        builder.on_thread_start(give_way);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
     };
@@ -115,6 +120,8 @@ async fn serve(read: impl Fn() -> Result<(Config, Environment), Vec<String>>, be
     if let Err(error) = announce(&server) {
         return fail(&format_args!("cannot say where I listen: {error}"), ExitCode::FAILURE);
     }
+    // The threads that lead calls are there, and do not.
+    give_way();
     let reloader = server.reloader();
     tokio::select! {
         () = server.run(bell.rings()) => {}
