@@ -43,12 +43,16 @@ export const service = (handle_ms) => opened([LOAD, 'service', '0', String(handl
 export const load = (kind, dialect, peer, calls, seconds) =>
   figures([kind, dialect, peer.port, calls, seconds, ...peer.pids], `${calls} calls to ${dialect}`)
 
-/** Has so many sockets do harm to a peer for so long, and says how much. */
-export const villains = (peer, sockets, seconds) => figures(['hostile', peer.port, sockets, seconds], `${sockets} hostile sockets`)
+/**
+ * Has so many sockets do harm to a peer for so long, and says how much. They stand for other machines, so that what they use up here
+ * themselves is what nobody else wants.
+ */
+export const villains = (peer, sockets, seconds) =>
+  figures(['hostile', peer.port, sockets, seconds], `${sockets} hostile sockets`, ['nice', '-n', '19'])
 
 /** Runs the load, which prints what came of it. */
-function figures(words, what) {
-  const child = start(...limited([LOAD, ...words.map(String)]), { stdio: ['ignore', 'pipe', 'pipe'] })
+function figures(words, what, wrapper = []) {
+  const child = start(...limited([...wrapper, LOAD, ...words.map(String)]), { stdio: ['ignore', 'pipe', 'pipe'] })
   let [told, complaint] = ['', '']
   child.stdout.on('data', (bytes) => { told += bytes })
   child.stderr.on('data', (bytes) => { complaint += bytes })
