@@ -56,6 +56,8 @@ function plan({ words, browser, name }) {
     { name: 'lint-wasm', tally: onceTally, work: cargo('clippy', '--locked', '--target', 'wasm32-unknown-unknown',
       '-p', 'vivavoce', '-p', 'vivavoce-worklet', '-p', 'vivavoce-vad', '--', '-D', 'warnings') },
     { name: 'deny', tally: onceTally, work: audit, hasSteps: true },
+    // First, so that the program that is left for the others is the usual one.
+    { name: 'telemetry', tally: cargoTally, work: cargo('test', '--locked', '-p', 'vivavoce-proxy', '--features', 'otel', '--test', 'telemetry') },
     { name: 'native', tally: cargoTally, work: cargo('test', '--locked', '--workspace', '--no-fail-fast') },
     { name: 'page', tally: onceTally, work: build, hasSteps: true },
     ...['scripts', 'bench', 'sound', 'screen', 'worklet', 'vad', 'call', 'protocol', 'sdk'].map(folder =>
