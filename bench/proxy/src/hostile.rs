@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// What a socket may do to a server.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Misdeed {
     /// Says nothing at all.
     Silence,
@@ -51,12 +51,17 @@ const ALL: [Misdeed; 11] = [
     Misdeed::Pieces,
 ];
 
-/// Keeps so many hostile sockets at a server for so long; says in JSON how many misdeeds that were.
-pub async fn run(port: u16, count: usize, lasts: Duration) -> io::Result<String> {
+/// Keeps so many hostile sockets at a server for so long, of one kind or of all; says in JSON how many misdeeds that were.
+pub async fn run(port: u16, count: usize, lasts: Duration, kind: Option<&str>) -> io::Result<String> {
+    let named = |misdeed: &Misdeed| kind.is_none_or(|kind| format!("{misdeed:?}").eq_ignore_ascii_case(kind));
+    let kinds: Vec<_> = ALL.into_iter().filter(named).collect();
+    if kinds.is_empty() {
+        return Err(io::Error::other(format!("misdeeds are {ALL:?}")));
+    }
     let until = Instant::now() + lasts;
     let done = Rc::new(Cell::new(0_u64));
     let villains = (0..count).map(|index| {
-        let (misdeed, done) = (ALL[index % ALL.len()], Rc::clone(&done));
+        let (misdeed, done) = (kinds[index % kinds.len()], Rc::clone(&done));
         // They come one after the other, within a second.
         let begin = Instant::now() + PACE.mul_f64(index as f64 / count as f64);
         tokio::task::spawn_local(async move {

@@ -4,7 +4,7 @@
 //!   mark, and gives a handle every `HANDLE_MS` (0: at the setup only);
 //! - `talk DIALECT PORT CALLS SECONDS PID…`: so many calls that speak, and what they cost the processes named;
 //! - `idle DIALECT PORT CALLS SECONDS PID…`: so many calls that are muted;
-//! - `hostile PORT SOCKETS SECONDS`: so many sockets that mean harm.
+//! - `hostile PORT SOCKETS SECONDS [MISDEED]`: so many sockets that mean harm.
 //!
 //! The modules: `socket` (WebSocket frames on a plain socket, with nothing around them), `dialect` (what is said in
 //! them), `mark` (how an answer is told from all others), `service`, `caller`, `hostile`, `watch` (what processes use).
@@ -45,7 +45,7 @@ async fn act(words: &[String]) -> io::Result<()> {
         Some("hostile") => {
             let port = u16::try_from(number(1)?).map_err(|_| misread())?;
             let sockets = usize::try_from(number(2)?).map_err(|_| misread())?;
-            println!("{}", hostile::run(port, sockets, Duration::from_secs(number(3)?)).await?);
+            println!("{}", hostile::run(port, sockets, Duration::from_secs(number(3)?), words.get(4).map(String::as_str)).await?);
             Ok(())
         }
         Some(kind @ ("talk" | "idle")) => {
@@ -66,6 +66,6 @@ async fn act(words: &[String]) -> io::Result<()> {
 
 fn misread() -> io::Error {
     io::Error::other(
-        "expected service PORT HANDLE_MS, talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…, or hostile PORT SOCKETS SECONDS",
+        "expected service PORT HANDLE_MS, talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…, or hostile PORT SOCKETS SECONDS [MISDEED]",
     )
 }
