@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ring::hmac;
 use std::collections::BTreeMap;
-use vivavoce_gemini::{ClientMessage, ServerMessage};
+use vivavoce_gemini::{ClientMessage, ServerMessage, voice};
 use vivavoce_proxy::config::Config;
 use vivavoce_proxy::decoders;
 use vivavoce_proxy::talk::wav::Speech;
@@ -52,6 +52,11 @@ pub fn wire_audio(bytes: &[u8]) {
 
 /// Frames between proxy and service, read as if from either side.
 pub fn gemini(bytes: &[u8]) {
+    if let Some(pcm) = voice(bytes) {
+        let turn = ServerMessage::decode(bytes).ok().and_then(|message| message.server_content?.model_turn);
+        let found = turn.and_then(|turn| turn.audio().next().map(|blob| blob.data.clone()));
+        assert_eq!(found, Some(pcm), "the grammar finds the same");
+    }
     if let Ok(message) = ServerMessage::decode(bytes) {
         let text = message.encode();
         let again = ServerMessage::decode(text.as_bytes()).expect("what was written can be read");
