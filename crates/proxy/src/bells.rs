@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::Relaxed), 1, "once until it answers");
         bells.answer(&Context::from_waker(&task), &mut list);
         assert_eq!(rest(&mut list), [Asked::Phone, Asked::Clock]);
-        bells.waker(Asked::Door).clone().wake();
+        bells.waker(Asked::Door).wake_by_ref();
         assert_eq!(woken.0.load(Ordering::Relaxed), 2);
     }
 

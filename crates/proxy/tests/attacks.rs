@@ -41,14 +41,14 @@ async fn a_thousand_silent_sockets_keep_nobody_waiting_and_are_let_go() {
     let mut phone = Phone::introduced(&proxy).await;
     phone.wait_ready().await;
     phone.say(r#"{"type":"text","text":"Is anybody there?"}"#).await;
-    phone.wait(generated).await;
+    wait_answer(&mut phone).await;
     for mut stream in silent {
         let mut last_words = Vec::new();
         // It may be cut off; what counts is that it ends.
         let _ = patiently(stream.read_to_end(&mut last_words)).await;
     }
     phone.say(r#"{"type":"text","text":"And now?"}"#).await;
-    phone.wait(generated).await;
+    wait_answer(&mut phone).await;
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_name_adds_no_line_to_the_log_and_is_not_in_it() {
         phone.say(&hello.to_string()).await;
         phone.wait_ready().await;
         phone.say(&json!({ "type": "text", "text": name }).to_string()).await;
-        phone.wait(generated).await;
+        wait_answer(&mut phone).await;
         get(program.address, "/a%0a2026-11-25T00:00:00Z%20%20INFO%20a%20call%20of%20nobody").await;
         phone.say(r#"{"type":"bye"}"#).await;
         phone.wait_close().await;
@@ -180,7 +180,7 @@ async fn somebody_else_s_call_is_no_call_to_a_stranger() {
         assert_trouble(stranger.wait_end().await, Code::NoSuchCall, "");
     }
     phone.say(r#"{"type":"text","text":"Are you still mine?"}"#).await;
-    phone.wait(generated).await;
+    wait_answer(&mut phone).await;
 }
 
 // ---- What they need.
@@ -251,8 +251,10 @@ async fn assert_told(mut stream: TcpStream, words: &str) {
     assert!(told.contains(words), "{words}: {told}");
 }
 
-fn generated(message: FromProxy) -> Option<()> {
-    matches!(message, FromProxy::Turn { state: TurnState::Generated, .. }).then_some(())
+async fn wait_answer(phone: &mut Phone) {
+    phone
+        .wait(|message| matches!(message, FromProxy::Turn { state: TurnState::Generated, .. }).then_some(()))
+        .await;
 }
 
 fn now() -> u64 {
