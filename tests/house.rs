@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vivavoce-worklet", &["vivavoce-dsp"]),
     ("vivavoce-vad", &["vivavoce-dsp", "earshot"]),
     ("vivavoce-wire", &["bytes", "serde", "serde_json"]),
-    ("vivavoce-gemini", &["base64", "base64-simd", "bytes", "serde", "serde_json"]),
+    ("vivavoce-gemini", &["base64", "base64-simd", "bytes", "memchr", "serde", "serde_json"]),
     (
         "vivavoce-session",
         &["vivavoce-wire", "vivavoce-gemini", "vivavoce-dsp", "bytes", "serde", "serde_json"],
