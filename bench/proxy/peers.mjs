@@ -48,7 +48,7 @@ export const load = (kind, dialect, peer, calls, seconds) =>
  * themselves is what nobody else wants.
  */
 export const villains = (peer, sockets, seconds) =>
-  figures(['hostile', peer.port, sockets, seconds], `${sockets} hostile sockets`, ['nice', '-n', '19'])
+  figures(['hostile', peer.port, sockets, seconds], `${sockets} hostile sockets`, LOWEST)
 
 /** Runs the load, which prints what came of it. */
 function figures(words, what, wrapper = []) {
@@ -90,6 +90,9 @@ function closable(child, port, folder) {
 }
 
 /** With as many open files as may be: two for a call. The shell becomes the program. */
+// A session of its own is scheduled as a group of its own, which is as nice as it says itself (sched(7), autogroup).
+const LOWEST = ['sh', '-c', '{ echo 19 > /proc/$$/autogroup; } 2>/dev/null; exec nice -n 19 "$@"', 'sh']
+
 const limited = (words) => ['sh', ['-c', 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...words]]
 
 const settings = (folder, port, upstream) => `
