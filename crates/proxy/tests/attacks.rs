@@ -7,13 +7,12 @@ mod stage;
 
 use core::time::Duration;
 use serde_json::json;
-use stage::{Folder, Phone, Proxy, assert_trouble, get, get_with, patiently, simulator, telegram};
+use stage::{Folder, Phone, Proxy, assert_trouble, get, get_with, patiently, program, simulator, telegram};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 use vivavoce_proxy::config::Config;
 use vivavoce_wire::message::TurnState;
 use vivavoce_wire::{Code, FromProxy, SUBPROTOCOL};
@@ -197,25 +196,17 @@ impl Program {
         let upstream = simulator("").await;
         let folder = Folder::new(&format!("attacks-{log}"));
         let file = folder.file("vivavoce.toml", "[admin]\nlisten = \"127.0.0.1:0\"\n");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"])
-            .arg(file)
-            .env("TELEGRAM_BOT_TOKEN", TOKEN)
-            .env("VIVAVOCE_SIGNING_KEY", "the signing key of these stories: 32 bytes and more")
-            .env("VIVAVOCE_LOG", log)
-            .env("RUST_LOG", "trace")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
-            let line = patiently(told.next_line()).await.unwrap().unwrap();
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.split_whitespace().next().unwrap().parse().unwrap();
-            }
-        };
+        let (child, address) = program::serve(|command| {
+            command.args(["--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"]);
+            command
+                .arg(file)
+                .env("TELEGRAM_BOT_TOKEN", TOKEN)
+                .env("VIVAVOCE_LOG", log)
+                .env("RUST_LOG", "trace");
+            command.env("VIVAVOCE_SIGNING_KEY", "the signing key of these stories: 32 bytes and more");
+            command.stderr(Stdio::piped());
+        })
+        .await;
         Self { address, child, _folder: folder }
     }
 

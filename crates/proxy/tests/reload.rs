@@ -7,7 +7,7 @@ mod stage;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use stage::{Folder, Phone, ask, assert_trouble, frame, patiently, service, simulator};
+use stage::{Folder, Phone, ask, assert_trouble, frame, patiently, program, service, simulator};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -105,25 +105,12 @@ impl Program {
     async fn start(name: &str, settings: &str, upstream: SocketAddr) -> Self {
         let folder = Folder::new(name);
         let file = folder.file("vivavoce.toml", settings);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"])
-            .arg(file)
-            .env("EMAIL_SECRET", "a long random text that the webhook knows, too")
-            .env_remove("TELEGRAM_BOT_TOKEN")
-            .env_remove("VIVAVOCE_SIGNING_KEY")
-            .env_remove("REDIS_URL")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
-            let line = patiently(out.next_line()).await.unwrap().expect("it says where it listens");
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.parse().unwrap();
-            }
-        };
+        let (mut child, address) = program::serve(|command| {
+            command.args(["--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"]);
+            command.arg(file).env("EMAIL_SECRET", "a long random text that the webhook knows, too");
+            command.stderr(Stdio::piped());
+        })
+        .await;
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, log, address, folder }
     }

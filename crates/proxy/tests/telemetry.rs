@@ -5,9 +5,8 @@
 
 mod stage;
 
-use stage::{Folder, Phone, patiently, simulator};
-use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use stage::{Folder, Phone, patiently, program, simulator};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -18,23 +17,12 @@ async fn a_collector_is_sent_the_span_of_a_call_and_nothing_that_was_said() {
     let upstream = simulator("").await;
     let folder = Folder::new("telemetry");
     let file = folder.file("vivavoce.toml", "[admin]\nlisten = \"127.0.0.1:0\"\n");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"])
-        .arg(file)
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector)
+    let (mut child, address) = program::serve(|command| {
+        command.args(["--listen", "127.0.0.1:0", "--upstream", &format!("ws://{upstream}"), "--config"]);
         // The log may say less: spans are their own affair.
-        .env("RUST_LOG", "warn")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = loop {
-        let line = patiently(told.next_line()).await.unwrap().unwrap();
-        if let Some((_, address)) = line.split_once("listening on http://") {
-            break address.split_whitespace().next().unwrap().parse().unwrap();
-        }
-    };
+        command.arg(file).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector).env("RUST_LOG", "warn");
+    })
+    .await;
     let mut phone = Phone::call_at(address).await;
     phone.say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
     phone.wait_ready().await;

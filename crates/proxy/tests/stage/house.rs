@@ -2,12 +2,10 @@
 
 use super::redis::Redis;
 use super::tape::resumed;
-use super::{Folder, Proxy, nobody, patiently, simulator};
+use super::{Folder, Proxy, nobody, patiently, program, simulator};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
@@ -62,24 +60,9 @@ impl House {
 
     /// The same at an address of the story's choice.
     pub(crate) async fn process_at(&self, listen: SocketAddr) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vivavoce"))
-            .args(["serve", "--listen", &listen.to_string(), "--upstream", &format!("ws://{}", self.service)])
-            .env("REDIS_URL", self.redis.url())
-            .env_remove("GEMINI_API_KEY")
-            .env_remove("TELEGRAM_BOT_TOKEN")
-            .env_remove("VIVAVOCE_SIGNING_KEY")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = patiently(async {
-            loop {
-                let line = lines.next_line().await.unwrap().expect("it says where it listens");
-                if let Some(address) = line.strip_prefix("listening on http://") {
-                    return address.parse().unwrap();
-                }
-            }
+        let (child, address) = program::serve(|command| {
+            command.args(["--listen", &listen.to_string(), "--upstream", &format!("ws://{}", self.service)]);
+            command.env("REDIS_URL", self.redis.url());
         })
         .await;
         Process { child, address }

@@ -6,6 +6,7 @@
 pub(crate) mod caller;
 pub(crate) mod devices;
 pub(crate) mod house;
+pub(crate) mod program;
 pub(crate) mod redis;
 pub(crate) mod tape;
 pub(crate) mod telegram;
