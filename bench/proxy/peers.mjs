@@ -89,10 +89,10 @@ function closable(child, port, folder) {
   } }
 }
 
-/** With as many open files as may be: two for a call. The shell becomes the program. */
 // A session of its own is scheduled as a group of its own, which is as nice as it says itself (sched(7), autogroup).
 const LOWEST = ['sh', '-c', '{ echo 19 > /proc/$$/autogroup; } 2>/dev/null; exec nice -n 19 "$@"', 'sh']
 
+/** With as many open files as may be: two for a call. The shell becomes the program. */
 const limited = (words) => ['sh', ['-c', 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...words]]
 
 const settings = (folder, port, upstream) => `

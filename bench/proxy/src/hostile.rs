@@ -98,9 +98,7 @@ async fn commit(misdeed: Misdeed, port: u16) -> io::Result<()> {
         Misdeed::Flood => {
             let (mut ear, mut mouth) = call(port).await?;
             let heard = async { while ear.next().await.is_some() {} };
-            let said = async {
-                while mouth.say(BINARY, &[&SOUND]).await.is_ok() {}
-            };
+            let said = async { while mouth.say(BINARY, &[&SOUND]).await.is_ok() {} };
             tokio::select! { () = heard => {}, () = said => {} }
             Ok(())
         }
@@ -138,9 +136,7 @@ async fn commit(misdeed: Misdeed, port: u16) -> io::Result<()> {
             mouth.raw(&[0x01, 0x80, 0, 0, 0, 0]).await?;
             let piece = [&[0x00, 0xfe, 0x10, 0, 0, 0, 0, 0][..], &[b'a'; 4096]].concat();
             let heard = async { while ear.next().await.is_some() {} };
-            let said = async {
-                while mouth.raw(&piece).await.is_ok() {}
-            };
+            let said = async { while mouth.raw(&piece).await.is_ok() {} };
             tokio::select! { () = heard => {}, () = said => {} }
             Ok(())
         }

@@ -45,7 +45,16 @@ async fn act(words: &[String]) -> io::Result<()> {
         Some("hostile") => {
             let port = u16::try_from(number(1)?).map_err(|_| misread())?;
             let sockets = usize::try_from(number(2)?).map_err(|_| misread())?;
-            println!("{}", hostile::run(port, sockets, Duration::from_secs(number(3)?), words.get(4).map(String::as_str)).await?);
+            println!(
+                "{}",
+                hostile::run(
+                    port,
+                    sockets,
+                    Duration::from_secs(number(3)?),
+                    words.get(4).map(String::as_str)
+                )
+                .await?
+            );
             Ok(())
         }
         Some(kind @ ("talk" | "idle")) => {
