@@ -43,7 +43,7 @@ impl Telemetry {
     ) -> Result<Option<Self>, String> {
         let is_off = lookup("OTEL_SDK_DISABLED").is_some_and(|off| off.eq_ignore_ascii_case("true"));
         let is_named = |name: &&str| lookup(name).is_some_and(|url| !url.is_empty());
-        if is_off || !WHERE_TO.iter().any(|name| is_named(name)) {
+        if is_off || !WHERE_TO.iter().any(is_named) {
             return Ok(None);
         }
         let post = Post { way: Arc::new(way), runtime };
