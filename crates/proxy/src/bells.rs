@@ -89,14 +89,14 @@ pub(crate) struct List {
     at: u32,
     /// Who was asked last and has yet to have had something.
     asked: u8,
-    /// Things that happened.
-    happened: u32,
+    /// Things that happened since nobody had any.
+    in_a_row: u32,
 }
 
 impl List {
     /// All are to be asked.
     pub(crate) const fn new() -> Self {
-        Self { due: ALL, at: 0, asked: 0, happened: 0 }
+        Self { due: ALL, at: 0, asked: 0, in_a_row: 0 }
     }
 
     /// The next one to ask; none when all were that are to be. Whoever had nothing is not asked again until they ring.
@@ -105,17 +105,26 @@ impl List {
         let from_here = self.due & (ALL << self.at);
         let next = if from_here == 0 { self.due } else { from_here }.trailing_zeros();
         let asked = EACH.get(next as usize).copied();
-        (self.at, self.asked) = asked.map_or((0, 0), |asked| (next, bit(asked)));
+        match asked {
+            Some(asked) => (self.at, self.asked) = (next, bit(asked)),
+            None => (self.at, self.in_a_row) = (0, 0),
+        }
         asked
     }
 
-    /// Something came from the one that was asked last, who may have more; now and then the others come first.
+    /// Something came from the one that was asked last, who may have more.
     pub(crate) const fn happened(&mut self) {
         self.asked = 0;
-        self.happened = self.happened.wrapping_add(1);
-        if self.happened.is_multiple_of(MOST_OF_ONE) {
-            self.at = (self.at + 1) % EACH.len() as u32;
+        self.in_a_row += 1;
+    }
+
+    /// Whether so much happened without a pause that others come first now: those on this list, and other calls.
+    pub(crate) const fn had_its_turn(&mut self) -> bool {
+        if self.in_a_row <= MOST_IN_A_ROW {
+            return false;
         }
+        (self.at, self.in_a_row) = ((self.at + 1) % EACH.len() as u32, 0);
+        true
     }
 
     /// Somebody is to be asked although they did not ring.
@@ -139,8 +148,8 @@ const EACH: [Asked; 7] =
 
 const ALL: u8 = (1 << EACH.len()) - 1;
 
-/// So many things may come before others are asked, too.
-const MOST_OF_ONE: u32 = 32;
+/// As much as comes at once of a call that goes well: a frame each way, a word of the phone's and a clock.
+const MOST_IN_A_ROW: u32 = 4;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
@@ -212,19 +221,34 @@ mod tests {
 
     #[test]
     fn who_always_has_something_keeps_nobody_waiting_and_is_not_forgotten() {
-        let mut list = List::new();
+        let (mut list, mut turns) = (List::new(), 0);
         let asked: Vec<_> = (0..1_000)
             .map(|_| {
-                list.add(Asked::Clock);
                 let asked = list.next();
                 if asked == Some(Asked::Phone) {
                     list.happened();
+                    list.add(Asked::Clock);
                 }
+                turns += u32::from(list.had_its_turn());
                 asked
             })
             .collect();
-        let turns = asked.iter().filter(|asked| **asked == Some(Asked::Clock)).count();
-        assert!(turns > 20, "{turns}");
+        let of = |who| asked.iter().filter(|asked| **asked == Some(who)).count();
+        assert!(of(Asked::Clock) > 100 && of(Asked::Phone) > 700, "{}", of(Asked::Clock));
+        assert!(turns > 100, "other calls come first as often: {turns}");
         assert!(!asked.contains(&None), "it may have more");
+    }
+
+    #[test]
+    fn who_pauses_has_not_had_its_turn() {
+        let mut list = List::new();
+        rest(&mut list);
+        for _ in 0..100 {
+            list.add(Asked::Phone);
+            assert_eq!(list.next(), Some(Asked::Phone));
+            list.happened();
+            assert!(!list.had_its_turn());
+            assert_eq!(rest(&mut list), [Asked::Phone]);
+        }
     }
 }

@@ -79,8 +79,6 @@ pub(crate) struct Call {
     alarm: Alarm,
     /// Who is to be asked what has happened.
     list: List,
-    /// Things that happened since nothing did.
-    in_a_row: u32,
     /// How the sockets were asked: whether the phone, and the service, may be read.
     manner: (bool, bool),
 }
@@ -140,7 +138,6 @@ impl Call {
             was_up: false,
             alarm: Alarm::default(),
             list: List::new(),
-            in_a_row: 0,
             manner: (false, false),
         }
     }
@@ -324,19 +321,12 @@ impl Call {
         if core::mem::replace(&mut self.manner, manner) != manner || self.has_unsent() {
             self.ask_sockets();
         }
-        self.in_a_row += 1;
-        if self.in_a_row > MOST_IN_A_ROW {
-            self.in_a_row = 0;
-            // Whoever is flooded lets the other calls of its thread have theirs first.
+        if self.list.had_its_turn() {
             yield_now().await;
         }
         poll_fn(|context| {
             bells.answer(context, &mut self.list);
-            let happened = self.poll_next(bells, wake_at);
-            if happened.is_pending() {
-                self.in_a_row = 0;
-            }
-            happened
+            self.poll_next(bells, wake_at)
         })
         .await
     }
@@ -572,9 +562,6 @@ pub(crate) fn call_id() -> String {
 fn closes_speech(message: &ClientMessage) -> bool {
     matches!(message, ClientMessage::RealtimeInput(input) if input.audio_stream_end || input.activity_end.is_some())
 }
-
-/// More than comes at once of a call that goes well: a frame each way, a word of the phone's and a clock.
-const MOST_IN_A_ROW: u32 = 4;
 
 /// How long the end of a call waits until what it used is written down.
 const LAST_BILL: Duration = Duration::from_secs(1);
