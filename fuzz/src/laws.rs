@@ -44,7 +44,7 @@ pub fn wire_text(bytes: &[u8]) {
 /// Binary frames between browser and proxy.
 pub fn wire_audio(bytes: &[u8]) {
     let bytes = Bytes::copy_from_slice(bytes);
-    match AudioFrame::decode(&bytes) {
+    match AudioFrame::decode(bytes.clone()) {
         Ok(frame) => assert_eq!(frame.encode(), bytes),
         Err(error) => assert!(error.to_string().contains("found")),
     }

@@ -10,7 +10,7 @@
 //! | 12 | 8 | position of the first sample |
 //! | 20 | … | samples |
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use core::fmt;
 
 /// A piece of one voice.
@@ -53,22 +53,27 @@ impl AudioFrame {
     /// The frame as bytes.
     pub fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(HEADER_BYTES + self.payload.len());
-        bytes.put_u8(self.kind as u8);
-        bytes.put_u8(self.codec as u8);
-        bytes.put_u16_le(0);
-        bytes.put_u32_le(self.epoch);
-        bytes.put_u32_le(self.sequence);
-        bytes.put_u64_le(self.position);
+        bytes.put_slice(&self.header());
         bytes.put_slice(&self.payload);
         bytes.freeze()
     }
 
-    /// Reads a frame; the payload shares `bytes`' memory.
+    /// What the frame begins with; its payload is the rest.
+    pub fn header(&self) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        (header[0], header[1]) = (self.kind as u8, self.codec as u8);
+        header[4..8].copy_from_slice(&self.epoch.to_le_bytes());
+        header[8..12].copy_from_slice(&self.sequence.to_le_bytes());
+        header[12..].copy_from_slice(&self.position.to_le_bytes());
+        header
+    }
+
+    /// Reads a frame; the payload is `bytes`' memory, which nobody else need share.
     ///
     /// # Errors
     /// Says what was expected where: see [`FrameError`].
-    pub fn decode(bytes: &Bytes) -> Result<Self, FrameError> {
-        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+    pub fn decode(mut bytes: Bytes) -> Result<Self, FrameError> {
+        let Some(&header) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(FrameError::Short { found: bytes.len() });
         };
         let kind = Kind::try_from(header[0])?;
@@ -76,7 +81,8 @@ impl AudioFrame {
         if header[2..4] != [0, 0] {
             return Err(FrameError::Reserved { found: u16::from_le_bytes([header[2], header[3]]) });
         }
-        let payload = bytes.slice(HEADER_BYTES..);
+        bytes.advance(HEADER_BYTES);
+        let payload = bytes;
         if codec == Codec::Pcm && payload.len() % 2 == 1 {
             return Err(FrameError::OddPayload { found: payload.len() });
         }

@@ -21,13 +21,13 @@ proptest! {
         let bytes = frame.encode();
         prop_assert_eq!(bytes.len(), HEADER_BYTES + frame.payload.len());
         prop_assert_eq!(frame.samples() as usize * 2, frame.payload.len());
-        prop_assert_eq!(AudioFrame::decode(&bytes), Ok(frame));
+        prop_assert_eq!(AudioFrame::decode(bytes.clone()), Ok(frame));
     }
 
     #[test]
     fn any_bytes_are_a_frame_or_an_error_that_says_why(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
         let bytes = Bytes::from(bytes);
-        match AudioFrame::decode(&bytes) {
+        match AudioFrame::decode(bytes.clone()) {
             Ok(frame) => prop_assert_eq!(frame.encode(), bytes),
             Err(error) => prop_assert!(error.to_string().contains("found"), "{}", error),
         }
@@ -37,7 +37,7 @@ proptest! {
     fn one_wrong_byte_in_the_header_is_named(frame in frames(), at in 0_usize..4, to in 1_u8..) {
         let mut bytes = frame.encode().to_vec();
         bytes[at] = if at == 0 { to.max(3) } else { to };
-        let error = AudioFrame::decode(&bytes.into()).unwrap_err();
+        let error = AudioFrame::decode(bytes.into()).unwrap_err();
         let named = match at {
             0 => matches!(error, FrameError::Kind { .. }),
             1 => matches!(error, FrameError::Codec { .. }),
@@ -51,11 +51,11 @@ proptest! {
 fn short_and_odd_frames_are_told_apart() {
     for length in 0..HEADER_BYTES {
         let bytes = Bytes::from(vec![0; length]);
-        assert_eq!(AudioFrame::decode(&bytes), Err(FrameError::Short { found: length }));
+        assert_eq!(AudioFrame::decode(bytes.clone()), Err(FrameError::Short { found: length }));
     }
     let mut odd = vec![0; HEADER_BYTES + 3];
     odd[0] = 1;
-    assert_eq!(AudioFrame::decode(&odd.into()), Err(FrameError::OddPayload { found: 3 }));
+    assert_eq!(AudioFrame::decode(odd.into()), Err(FrameError::OddPayload { found: 3 }));
 }
 
 #[test]

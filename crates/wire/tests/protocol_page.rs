@@ -27,7 +27,7 @@ fn frame(info: &str) -> AudioFrame {
     let hex: String = blocks(info).concat().split_whitespace().collect();
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     let bytes: Bytes = (0..hex.len()).step_by(2).map(byte).collect();
-    let frame = AudioFrame::decode(&bytes).unwrap();
+    let frame = AudioFrame::decode(bytes.clone()).unwrap();
     assert_eq!(frame.encode(), bytes);
     frame
 }
