@@ -14,6 +14,11 @@ pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
     base64_simd::STANDARD.encode_append(bytes, text);
 }
 
+/// Appends `bytes` in the same way.
+pub(crate) fn append(bytes: &[u8], out: &mut Vec<u8>) {
+    base64_simd::STANDARD.encode_append(bytes, out);
+}
+
 /// Reads base64 of either alphabet, padded or not; `None` if it is none.
 pub(crate) fn decode(text: &[u8]) -> Option<Bytes> {
     // The service and most clients write the standard alphabet, padded; Google's Python client does not.

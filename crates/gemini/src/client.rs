@@ -177,9 +177,13 @@ mod tests {
 
     #[test]
     fn speech_is_written_as_any_other_audio() {
-        for speech in ["", "ab"].map(|speech| Bytes::from_static(speech.as_bytes())) {
-            let message = ClientMessage::from(RealtimeInput::audio(Blob::pcm(16_000, speech.clone())));
-            assert_eq!(RealtimeInput::encode_speech(&speech), message.encode());
+        for length in 1..50 {
+            let speech = Bytes::from((0..length).map(|at| 251 - at * 5).collect::<Vec<u8>>());
+            let mut out = b"before".to_vec();
+            RealtimeInput::write_speech(&speech, &mut out);
+            assert_eq!(out.len() - 6, RealtimeInput::speech_bytes(speech.len()));
+            let message = ClientMessage::from(RealtimeInput::audio(Blob::pcm(16_000, speech)));
+            assert_eq!(String::from_utf8(out[6..].to_vec()).unwrap(), message.encode());
         }
     }
 }

@@ -30,9 +30,17 @@ impl RealtimeInput {
         Self { audio: Some(audio), ..Self::default() }
     }
 
-    /// The frame for a piece of sound at 16 kHz: one string, made once, for what goes out fifty times a second.
-    pub fn encode_speech(pcm: &[u8]) -> String {
-        encode_audio("audio/pcm;rate=16000", pcm)
+    /// Appends the frame for a piece of sound at 16 kHz, for what goes out fifty times a second: it is made where it goes
+    /// out from.
+    pub fn write_speech(pcm: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(SPEECH_BEGINS);
+        bytes64::append(pcm, out);
+        out.extend_from_slice(SPEECH_ENDS);
+    }
+
+    /// Bytes that [`Self::write_speech`] appends for so many of PCM.
+    pub const fn speech_bytes(pcm_bytes: usize) -> usize {
+        SPEECH_BEGINS.len() + pcm_bytes.div_ceil(3) * 4 + SPEECH_ENDS.len()
     }
 
     /// Something typed.
@@ -56,8 +64,10 @@ impl RealtimeInput {
     }
 }
 
-/// Writes the message that goes out fifty times a second: one string, made once. The kind must need
-/// no escaping.
+const SPEECH_BEGINS: &[u8] = br#"{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":""#;
+const SPEECH_ENDS: &[u8] = br#""}}}"#;
+
+/// Writes sound: one string, made once. The kind must need no escaping.
 pub(crate) fn encode_audio(mime_type: &str, data: &[u8]) -> String {
     const HEAD: &str = r#"{"realtimeInput":{"audio":{"mimeType":""#;
     const NECK: &str = r#"","data":""#;

@@ -19,6 +19,7 @@ mod recap;
 mod rotation;
 mod seat;
 mod service;
+mod spool;
 mod stream;
 mod told;
 mod tools;
@@ -144,13 +145,13 @@ impl Relay {
             _ if self.phase == Phase::Over => return,
             RelayInput::PhoneEnters { hello, secret } => self.phone_enters(&hello, secret, now),
             RelayInput::PhoneText(text) => self.phone_text(&text, now),
-            RelayInput::PhoneBinary(bytes) => self.phone_binary(&bytes, now),
+            RelayInput::PhoneBinary(bytes) => self.phone_binary(bytes, now),
             RelayInput::PhoneAlive => self.seat.sign_of_life(now),
             RelayInput::PhoneClosed => self.phone_closed(now),
             RelayInput::PhoneFault(trouble) => self.phone_faults(trouble, now),
             RelayInput::ServiceOpen => self.service_open(now),
             RelayInput::Service(message) => self.service(&message, now),
-            RelayInput::Voice(pcm) => self.voice(&pcm, now),
+            RelayInput::Voice(pcm) => self.voice(pcm, now),
             RelayInput::ServiceClosed { code, reason } => self.service_closed(code, &reason, now),
             RelayInput::CheckpointKept { next } => self.say_committed(next),
             RelayInput::ToolChecked { key, problem } => self.ledger.checked(&key, problem, now),
@@ -447,7 +448,7 @@ impl Relay {
         self.end_phone(1000, "");
     }
 
-    fn phone_binary(&mut self, bytes: &Bytes, now: Moment) {
+    fn phone_binary(&mut self, bytes: Bytes, now: Moment) {
         self.seat.sign_of_life(now);
         let most_bytes = self.config.max_frame_bytes as usize;
         if bytes.len() > most_bytes {
@@ -531,9 +532,9 @@ impl Relay {
     }
 
     /// The same for a message that holds nothing but a piece of the model's voice.
-    fn voice(&mut self, pcm: &Bytes, now: Moment) {
+    fn voice(&mut self, pcm: Bytes, now: Moment) {
         if self.upstream.is_up() {
-            self.model_spoke("", &[pcm], now);
+            self.model_spoke("", &mut [pcm], now);
             self.send_due(now);
         }
     }
@@ -565,8 +566,7 @@ impl Relay {
 
     /// Sends the service what the phone said, and notes it: it may have to be said again.
     fn deliver(&mut self, number: u32, said: Kept, now: Moment) {
-        let length = if let Kept::Audio(pcm) = &said { self.early.length(pcm) } else { Duration::ZERO };
-        self.uplog.note(number, said.clone(), length, self.stream.clone(), now);
+        self.uplog.note(number, &said, self.stream, now);
         match said {
             Kept::Audio(pcm) => self.stream.send(pcm, &mut self.queue),
             Kept::End => self.end_stream(),
@@ -586,7 +586,7 @@ impl Relay {
         }
         // What an interrupted message still holds of the model's voice and words is of the turn that was cut.
         if !content.interrupted {
-            self.model_spoke(&service::words(content), &service::audio(content), now);
+            self.model_spoke(&service::words(content), &mut service::audio(content), now);
         }
         if content.generation_complete {
             let words = self.turns.generated();
@@ -611,7 +611,7 @@ impl Relay {
         word.into_iter().for_each(|word| self.tell_word(word));
     }
 
-    fn model_spoke(&mut self, said: &str, sound: &[&Bytes], now: Moment) {
+    fn model_spoke(&mut self, said: &str, sound: &mut [Bytes], now: Moment) {
         if said.is_empty() && sound.iter().all(|part| part.is_empty()) {
             return;
         }
@@ -816,7 +816,7 @@ impl Relay {
                     self.bounds.due_at(),
                     self.ledger.due_at(),
                 ];
-                due.into_iter().flatten().min()
+                due.into_iter().fold(None, sooner)
             }
         }
     }
@@ -864,7 +864,7 @@ impl Relay {
         let sequence = Some(sequence).filter(|_| self.seat.is_kept());
         self.queue.push_back(match line {
             Line::Text(message) => RelayOutput::ToPhone { message, sequence },
-            Line::Audio { epoch, frame } => RelayOutput::ToPhoneAudio { epoch, frame },
+            Line::Audio(frame) => RelayOutput::ToPhoneAudio(frame),
         });
     }
 
@@ -890,6 +890,15 @@ impl Relay {
         self.told.silence(epoch);
         self.queue.push_back(RelayOutput::DropAudio { epoch });
         begun.into_iter().for_each(|word| self.tell_word(word));
+    }
+}
+
+/// The first of two moments, of which there may be one or none.
+fn sooner(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (Some(only), None) | (None, Some(only)) => Some(only),
+        (None, None) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::Moment;
 use bytes::Bytes;
 use core::time::Duration;
 use vivavoce_gemini::{ClientMessage, DecodeError, ServerMessage, Setup};
+use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromProxy, Hello, Upstream};
 use vivavoce_wire::trouble::Trouble;
 
@@ -205,12 +206,7 @@ pub enum RelayOutput {
         sequence: Option<u32>,
     },
     /// Send the phone a binary frame.
-    ToPhoneAudio {
-        /// The turn that it is of.
-        epoch: u32,
-        /// The encoded frame.
-        frame: Bytes,
-    },
+    ToPhoneAudio(AudioFrame),
     /// Drop what was not sent yet of the sound of this turn and all older ones.
     DropAudio {
         /// The newest turn that nobody hears any more.

@@ -87,7 +87,7 @@ impl Relay {
         };
         let words = self.turns.orphaned(fate);
         self.credit.keep(words);
-        let before = again.before.unwrap_or_else(|| self.stream.clone());
+        let before = again.before.unwrap_or(self.stream);
         if remembers {
             self.stream = before;
         } else {

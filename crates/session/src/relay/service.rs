@@ -29,9 +29,9 @@ pub(super) fn leave_turns_to_the_client(setup: &mut Setup) {
 }
 
 /// The sound in a message, piece by piece.
-pub(super) fn audio(content: &ServerContent) -> Vec<&Bytes> {
+pub(super) fn audio(content: &ServerContent) -> Vec<Bytes> {
     let blobs = content.model_turn.iter().flat_map(Content::audio);
-    blobs.filter(|blob| blob.is_pcm()).map(|blob| &blob.data).collect()
+    blobs.filter(|blob| blob.is_pcm()).map(|blob| blob.data.clone()).collect()
 }
 
 /// The model's words in a message: those of its voice, and those that it writes where it has none.

@@ -6,15 +6,16 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 /// What the service was sent of the person's sound.
-#[derive(Clone, Debug, Default)]
+// Small, for one is kept with every frame that may have to be said again.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stream {
     rate_hz: u32,
     /// After this much silence the service takes a turn as finished, in samples.
-    turn_end_samples: usize,
+    turn_end_samples: u32,
+    /// Samples of silence that it has yet to hear before it takes the person's turn as finished.
+    silence_owed: u32,
     /// Whether it was sent sound since the stream's last end.
     is_open: bool,
-    /// Samples of silence that it has yet to hear before it takes the person's turn as finished.
-    silence_owed: usize,
     /// Where the client marks speech: what the service was told.
     is_marked: bool,
 }
@@ -25,17 +26,23 @@ impl Stream {
     /// From here on the sound has this rate, and so much silence ends a turn at the service; whether it had another.
     pub(super) fn tune(&mut self, rate_hz: u32, silence: Duration) -> bool {
         let silence = (silence + SILENCE_MARGIN).min(LONGEST_SILENCE);
-        self.turn_end_samples = silence.as_millis() as usize * rate_hz as usize / 1000;
+        self.turn_end_samples = (silence.as_millis() as u64 * u64::from(rate_hz) / 1000) as u32;
         core::mem::replace(&mut self.rate_hz, rate_hz) != rate_hz
+    }
+
+    /// Samples a second of the person's sound.
+    pub(super) const fn rate_hz(&self) -> u32 {
+        self.rate_hz
     }
 
     /// Sound goes on.
     pub(super) fn send(&mut self, pcm: Bytes, queue: &mut Queue) {
-        let samples = pcm.len() / 2;
+        let samples = (pcm.len() / 2) as u32;
         self.silence_owed = if pcm.iter().all(|byte| *byte == 0) {
             self.silence_owed.saturating_sub(samples)
         } else {
-            self.turn_end_samples.min(self.silence_owed + samples * SILENCE_PER_SOUND)
+            self.turn_end_samples
+                .min(self.silence_owed.saturating_add(samples.saturating_mul(SILENCE_PER_SOUND)))
         };
         self.is_open = true;
         queue.push_back(RelayOutput::Uplink { pcm, rate_hz: self.rate_hz });
@@ -58,7 +65,7 @@ impl Stream {
         }
         let rate_hz = self.rate_hz;
         let piece = Bytes::from(vec![0; rate_hz as usize / 10 * 2]);
-        let mut left_bytes = core::mem::take(&mut self.silence_owed) * 2;
+        let mut left_bytes = core::mem::take(&mut self.silence_owed) as usize * 2;
         while left_bytes > 0 {
             let pcm = piece.slice(..left_bytes.min(piece.len()));
             left_bytes -= pcm.len();
@@ -69,7 +76,7 @@ impl Stream {
 
     /// The same stream for a service that has heard nothing of it; whether it is to be told that somebody speaks.
     pub(super) fn afresh(&self) -> (Self, bool) {
-        (Self { is_open: false, silence_owed: 0, is_marked: false, ..self.clone() }, self.is_marked)
+        (Self { is_open: false, silence_owed: 0, is_marked: false, ..*self }, self.is_marked)
     }
 
     /// Whether the service waits for more of a turn.
@@ -84,4 +91,4 @@ const SILENCE_MARGIN: Duration = Duration::from_millis(300);
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 /// Sound is owed this many times its length in silence, up to what ends a turn: 50 ms, shorter than any word, are
 /// owed all of it, and a crumb does not make the proxy send a second.
-const SILENCE_PER_SOUND: usize = 20;
+const SILENCE_PER_SOUND: u32 = 20;

@@ -1,8 +1,8 @@
 //! What the phone was told, until it says that it has it: whoever takes the call up again is told the rest once more.
 
 use super::turns::Word;
-use bytes::Bytes;
 use std::collections::VecDeque;
+use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::FromProxy;
 
 /// All that was told and is not known to have arrived.
@@ -21,13 +21,8 @@ pub(super) struct Told {
 pub(super) enum Line {
     /// A message.
     Text(FromProxy),
-    /// An encoded audio frame of a turn.
-    Audio {
-        /// The turn.
-        epoch: u32,
-        /// The frame, which bears its number.
-        frame: Bytes,
-    },
+    /// An audio frame, which bears its number.
+    Audio(AudioFrame),
 }
 
 impl Told {
@@ -56,10 +51,7 @@ impl Told {
         self.next = sequence.wrapping_add(1);
         let line = match word {
             Word::Text(message) => Line::Text(message),
-            Word::Audio(mut frame) => {
-                frame.sequence = sequence;
-                Line::Audio { epoch: frame.epoch, frame: frame.encode() }
-            }
+            Word::Audio(frame) => Line::Audio(AudioFrame { sequence, ..frame }),
         };
         if self.keeps {
             self.bytes += line.bytes();
@@ -83,7 +75,7 @@ impl Told {
 
     /// Nobody hears any more of a turn and all older ones.
     pub(super) fn silence(&mut self, epoch: u32) {
-        self.kept.retain(|(_, line)| !matches!(line, Line::Audio { epoch: of, .. } if *of <= epoch));
+        self.kept.retain(|(_, line)| !matches!(line, Line::Audio(frame) if frame.epoch <= epoch));
         self.bytes = self.kept.iter().map(|(_, line)| line.bytes()).sum();
     }
 
@@ -102,7 +94,7 @@ impl Told {
 impl Line {
     fn bytes(&self) -> usize {
         let content = match self {
-            Self::Audio { frame, .. } => frame.len(),
+            Self::Audio(frame) => frame.payload.len(),
             Self::Text(FromProxy::ModelTranscript { text, .. } | FromProxy::UserTranscript { text, .. }) => {
                 text.len()
             }
@@ -118,7 +110,8 @@ const MOST_BYTES: usize = 3 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
+    use bytes::Bytes;
+    use vivavoce_wire::audio::{Codec, Kind};
 
     fn sound(epoch: u32, samples: usize) -> Word {
         let payload = Bytes::from(vec![1; samples * 2]);
@@ -152,8 +145,8 @@ mod tests {
         told.received(1);
         told.received(9);
         assert_eq!(numbers(&told), [2, 3]);
-        let Some((3, Line::Audio { frame, .. })) = told.rest().last() else { panic!("no sound") };
-        assert_eq!(AudioFrame::decode(&frame).unwrap().sequence, 3);
+        let Some((3, Line::Audio(frame))) = told.rest().last() else { panic!("no sound") };
+        assert_eq!(frame.sequence, 3);
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Turns {
     }
 
     /// Sound of the model came, all that one message holds.
-    pub(super) fn audio(&mut self, parts: &[&Bytes], now: Moment) -> Vec<Word> {
+    pub(super) fn audio(&mut self, parts: &mut [Bytes], now: Moment) -> Vec<Word> {
         if parts.iter().all(|part| part.is_empty()) || self.is_stale(now) {
             return Vec::new();
         }
@@ -246,10 +246,10 @@ impl Turns {
     }
 
     /// Whole samples, with the half that was carried over.
-    fn join(&mut self, parts: &[&Bytes]) -> Bytes {
+    fn join(&mut self, parts: &mut [Bytes]) -> Bytes {
         let bytes = parts.iter().map(|part| part.len()).sum::<usize>() + usize::from(self.odd.is_some());
-        if let ([part], None, true) = (parts, self.odd, bytes.is_multiple_of(2)) {
-            return (*part).clone();
+        if let ([part], None, true) = (&mut *parts, self.odd, bytes.is_multiple_of(2)) {
+            return core::mem::take(part);
         }
         let mut joined = BytesMut::with_capacity(bytes);
         joined.extend(self.odd.take());

@@ -1,8 +1,10 @@
 //! What the service was sent and may forget: all since the newest handle, which is a checkpoint.
 
 use super::early::Kept;
+use super::spool::Spool;
 use super::stream::Stream;
 use crate::Moment;
+use bytes::Bytes;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -10,7 +12,8 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Uplog {
     sent: VecDeque<Sent>,
-    audio: Duration,
+    /// The sound of all of them.
+    sound: Spool,
     text_bytes: usize,
     /// Entries below this count, over all that ever were, have been answered.
     answered: u64,
@@ -30,15 +33,26 @@ struct Words {
     newest_sign: Moment,
 }
 
-/// One thing that was sent.
+/// One thing that was sent. Small, for there are fifty a second.
 #[derive(Debug)]
 struct Sent {
     at: Moment,
     number: u32,
-    what: Kept,
-    length: Duration,
     /// What the service had heard of the stream before.
     before: Stream,
+    what: What,
+}
+
+/// What was sent.
+#[derive(Debug)]
+enum What {
+    /// So much of the sound.
+    Audio {
+        bytes: u32,
+    },
+    Text(Box<str>),
+    End,
+    Mark(bool),
 }
 
 /// What is to be said again, and to whom.
@@ -52,20 +66,31 @@ pub(super) struct Again {
 }
 
 impl Uplog {
-    /// The service is sent this, of this length if it is sound; it has heard the stream as far as `before`.
-    pub(super) fn note(&mut self, number: u32, what: Kept, length: Duration, before: Stream, now: Moment) {
-        self.audio += length;
+    /// The service is sent this; it has heard the stream as far as `before`.
+    pub(super) fn note(&mut self, number: u32, what: &Kept, before: Stream, now: Moment) {
         self.text_bytes += what.text_bytes();
-        self.sent.push_back(Sent { at: now, number, what, length, before });
-        while self.audio > MOST_AUDIO || self.text_bytes > MOST_TEXT_BYTES || self.sent.len() > MOST_ENTRIES {
+        let what = match what {
+            Kept::Audio(pcm) => {
+                self.sound.push(pcm);
+                What::Audio { bytes: pcm.len() as u32 }
+            }
+            Kept::Text(text) => What::Text(text.as_str().into()),
+            Kept::End => What::End,
+            Kept::Mark(speaking) => What::Mark(*speaking),
+        };
+        self.sent.push_back(Sent { at: now, number, before, what });
+        let most_bytes = before.rate_hz() as usize * 2 * MOST_AUDIO.as_secs() as usize;
+        while self.sound.bytes() > most_bytes
+            || self.text_bytes > MOST_TEXT_BYTES
+            || self.sent.len() > MOST_ENTRIES
+        {
             self.forget_oldest();
         }
     }
 
     /// Room that is taken.
-    pub(super) fn bytes(&self) -> usize {
-        let sound = |sent: &Sent| if let Kept::Audio(pcm) = &sent.what { pcm.len() } else { 0 };
-        self.text_bytes + self.sent.iter().map(sound).sum::<usize>()
+    pub(super) const fn bytes(&self) -> usize {
+        self.text_bytes + self.sound.bytes()
     }
 
     /// There is a sign that somebody speaks, or has just spoken.
@@ -95,7 +120,7 @@ impl Uplog {
         let Some(since) = self.answers_since else { return false };
         let later = self.sent.iter().skip((self.asked.saturating_sub(self.gone)) as usize);
         let is_silent = self.words.is_none_or(|words| words.newest_sign <= since + LATE_SIGN);
-        is_silent && later.into_iter().all(|sent| matches!(sent.what, Kept::Audio(_) | Kept::End))
+        is_silent && later.into_iter().all(|sent| matches!(sent.what, What::Audio { .. } | What::End))
     }
 
     /// It has answered.
@@ -108,8 +133,9 @@ impl Uplog {
         // A sign may be on its way of what was said last.
         let since = self.words.map_or(now - SIGN_DELAY, |words| words.since);
         let wordless = self.sent.iter().take_while(|sent| sent.at < since).count();
-        let before = self.sent.front().map(|sent| sent.before.clone());
-        let items = self.sent.drain(..).map(|sent| (sent.number, sent.what)).collect();
+        let before = self.sent.front().map(|sent| sent.before);
+        let Self { sent, sound, .. } = self;
+        let items = sent.drain(..).map(|sent| (sent.number, sent.what.kept(sound))).collect();
         self.begin_anew();
         Again { items, wordless, before }
     }
@@ -124,7 +150,6 @@ impl Uplog {
 
     /// None of it is ever said again.
     pub(super) fn clear(&mut self) {
-        self.sent.clear();
         self.begin_anew();
     }
 
@@ -134,9 +159,27 @@ impl Uplog {
 
     fn forget_oldest(&mut self) {
         if let Some(sent) = self.sent.pop_front() {
-            self.audio -= sent.length;
-            self.text_bytes -= sent.what.text_bytes();
+            match sent.what {
+                What::Audio { bytes } => self.sound.drop_front(bytes as usize),
+                What::Text(text) => self.text_bytes -= text.len(),
+                What::End | What::Mark(_) => {}
+            }
             self.gone += 1;
+        }
+        if self.sent.is_empty() {
+            self.sent = VecDeque::new();
+        }
+    }
+}
+
+impl What {
+    /// The same, with its sound out of where that is kept: it is the oldest there.
+    fn kept(self, sound: &mut Spool) -> Kept {
+        match self {
+            Self::Audio { bytes } => Kept::Audio(Bytes::from(sound.pop_front(bytes as usize))),
+            Self::Text(text) => Kept::Text(text.into()),
+            Self::End => Kept::End,
+            Self::Mark(speaking) => Kept::Mark(speaking),
         }
     }
 }
@@ -155,7 +198,6 @@ const MOST_ENTRIES: usize = 8_192;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn at(ms: u64) -> Moment {
         Moment::after_origin(Duration::from_millis(ms))
@@ -171,8 +213,14 @@ mod tests {
     }
 
     fn note(log: &mut Uplog, number: u32) {
-        let (what, length) = (Kept::Audio(Bytes::from_static(&[1, 0])), Duration::from_millis(20));
-        log.note(number, what, length, Stream::default(), at(u64::from(number) * 20));
+        let pcm = Bytes::from_static(&[1; 640]);
+        log.note(number, &Kept::Audio(pcm), stream(), at(u64::from(number) * 20));
+    }
+
+    fn stream() -> Stream {
+        let mut stream = Stream::default();
+        stream.tune(16_000, Duration::from_secs(1));
+        stream
     }
 
     fn numbers(again: Again) -> Vec<u32> {
@@ -193,12 +241,12 @@ mod tests {
         assert_eq!(log.cover(at(0), false), Some(500));
         assert_eq!(log.take(at(0)).items.len(), 3_000);
         for number in 0..20_000 {
-            log.note(number, Kept::End, Duration::ZERO, Stream::default(), at(0));
+            log.note(number, &Kept::End, stream(), at(0));
         }
         assert_eq!(log.take(at(0)).items.len(), MOST_ENTRIES);
         for number in 0..100 {
             let long = Kept::Text("a".repeat(64 * 1024));
-            log.note(number, long, Duration::ZERO, Stream::default(), at(0));
+            log.note(number, &long, stream(), at(0));
         }
         assert_eq!(log.take(at(0)).items.len(), 16);
     }

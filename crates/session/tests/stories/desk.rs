@@ -58,9 +58,7 @@ impl Desk {
                     self.told.push(Told::Turn(epoch, state));
                 }
                 RelayOutput::ToPhone { message, .. } => self.told.push(Told::Word(message)),
-                RelayOutput::ToPhoneAudio { epoch: _, frame } => {
-                    self.told.push(Told::Audio(AudioFrame::decode(&frame).unwrap()));
-                }
+                RelayOutput::ToPhoneAudio(frame) => self.told.push(Told::Audio(frame)),
                 RelayOutput::DropAudio { epoch } => self.told.push(Told::Dropped(epoch)),
                 RelayOutput::ClosePhone { .. } => self.told.push(Told::Closed),
                 RelayOutput::Seat

@@ -188,7 +188,7 @@ fn last_position(pair: &mut Pair) -> Option<u64> {
     loop {
         match pair.client.poll() {
             ClientOutput::Timeout(_) => return position,
-            ClientOutput::SendBinary(bytes) => position = Some(AudioFrame::decode(&bytes).unwrap().position),
+            ClientOutput::SendBinary(bytes) => position = Some(AudioFrame::decode(bytes).unwrap().position),
             _ => {}
         }
     }

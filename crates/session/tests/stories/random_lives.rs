@@ -190,7 +190,7 @@ impl ClientWatch {
             }
             ClientOutput::SendBinary(bytes) => {
                 assert!(self.said_hello);
-                let frame = AudioFrame::decode(bytes).unwrap();
+                let frame = AudioFrame::decode(bytes.clone()).unwrap();
                 assert!(frame.kind == Kind::Microphone && frame.sequence >= self.sequence);
                 self.sequence = frame.sequence + 1;
             }
@@ -381,7 +381,7 @@ impl RelayWatch {
                 self.is_streaming = true;
             }
             RelayOutput::ToPhone { message, .. } => self.check_phone(message),
-            RelayOutput::ToPhoneAudio { epoch: _, frame } => self.check_audio(frame),
+            RelayOutput::ToPhoneAudio(frame) => self.check_audio(frame),
             RelayOutput::ClosePhone { reason, .. } => {
                 assert!(reason.len() <= 123);
                 self.closes += 1;
@@ -446,8 +446,7 @@ impl RelayWatch {
         }
     }
 
-    fn check_audio(&mut self, bytes: &Bytes) {
-        let frame = AudioFrame::decode(bytes).unwrap();
+    fn check_audio(&mut self, frame: &AudioFrame) {
         if self.seats > 1 {
             return;
         }

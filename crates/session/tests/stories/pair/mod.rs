@@ -20,7 +20,6 @@ use vivavoce_session::{
     Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier, Job,
     Moment, Relay, RelayConfig, RelayInput, RelayOutput, ToolEnd, Tools,
 };
-use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
 
@@ -634,13 +633,11 @@ impl Pair {
                     self.told.push((self.now, message));
                     self.relay_sends(Frame::Text(text));
                 }
-                RelayOutput::ToPhoneAudio { epoch, frame: bytes } => {
-                    let frame = AudioFrame::decode(&bytes).unwrap();
-                    assert_eq!(frame.epoch, epoch);
+                RelayOutput::ToPhoneAudio(frame) => {
                     self.sent += frame.samples();
                     self.most_ahead =
                         self.most_ahead.max(self.sent - self.player.heard.values().sum::<u64>());
-                    self.relay_sends(Frame::Binary(bytes.to_vec()));
+                    self.relay_sends(Frame::Binary(frame.encode().to_vec()));
                 }
                 RelayOutput::DropAudio { epoch: _ } => {}
                 RelayOutput::ClosePhone { code, reason } => {
