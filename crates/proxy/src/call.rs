@@ -65,8 +65,8 @@ pub(crate) struct Call {
     counted: Counted,
     /// Since when the model's answer is waited for.
     awaited: Awaited,
-    /// When something was read last.
-    read_at: Instant,
+    /// The time when it was looked at last: when something rang, or had been carried out.
+    clock: Instant,
     /// Whether sound went from one socket to the other since something was last waited for.
     has_relayed: bool,
     /// Their account, if it is bounded.
@@ -130,7 +130,7 @@ impl Call {
             errands,
             counted,
             awaited: Awaited::default(),
-            read_at: Instant::now(),
+            clock: Instant::now(),
             has_relayed: false,
             budget,
             paid_until: Instant::now(),
@@ -174,7 +174,7 @@ impl Call {
 
     fn handle(&mut self, input: RelayInput) {
         let (spoke, turn) = (self.relay.phone_hears_speech(), self.relay.newest_turn());
-        self.relay.handle(input, self.now());
+        self.relay.handle(input, self.moment());
         match (spoke, self.relay.phone_hears_speech()) {
             (true, false) => self.awaited.speech_ends(turn),
             (false, true) => self.awaited.speech_begins(),
@@ -197,7 +197,8 @@ impl Call {
             self.house.metrics.turns.inc_by(self.relay.newest_turn().saturating_sub(turn).into());
         }
         let was_relayed = was_sound && core::mem::take(&mut self.has_relayed);
-        if was_relayed && !self.counted.relayed(self.read_at.elapsed()) {
+        let began = core::mem::replace(&mut self.clock, Instant::now());
+        if was_relayed && !self.counted.relayed(self.clock - began) {
             return;
         }
         self.counted.park(self.relay.is_parked().then(|| self.relay.kept_bytes()));
@@ -268,7 +269,7 @@ impl Call {
                 RelayOutput::CloseService => self.hang_up(),
                 RelayOutput::CheckTool(job) => {
                     let problem = self.errands.objection(&job);
-                    self.relay.handle(RelayInput::ToolChecked { key: job.key, problem }, self.now());
+                    self.inform(RelayInput::ToolChecked { key: job.key, problem });
                 }
                 RelayOutput::RunTool(job) => {
                     self.errands.run(*job);
@@ -293,12 +294,12 @@ impl Call {
                     }
                     self.tell_phone(|phone| phone.send(&message, sequence));
                 }
-                RelayOutput::ToPhoneAudio { epoch, frame } => {
+                RelayOutput::ToPhoneAudio(frame) => {
                     self.has_relayed = true;
-                    if let Some(waited) = self.awaited.sounds(epoch) {
+                    if let Some(waited) = self.awaited.sounds(frame.epoch) {
                         self.house.metrics.first_audio.took(waited);
                     }
-                    self.tell_phone(|phone| phone.send_audio(epoch, frame));
+                    self.tell_phone(|phone| phone.send_audio(frame));
                 }
                 RelayOutput::DropAudio { epoch } => self.tell_phone(|phone| phone.drop_audio(epoch)),
                 RelayOutput::ClosePhone { code, reason } => {
@@ -324,7 +325,11 @@ impl Call {
         if self.list.had_its_turn() {
             yield_now().await;
         }
+        let mut was_asleep = false;
         poll_fn(|context| {
+            if core::mem::replace(&mut was_asleep, true) {
+                self.clock = Instant::now();
+            }
             bells.answer(context, &mut self.list);
             self.poll_next(bells, wake_at)
         })
@@ -344,8 +349,11 @@ impl Call {
             };
             let context = &mut Context::from_waker(bells.waker(asked));
             let input = match asked {
-                Asked::Phone => poll(&mut self.phone, |phone| phone.poll_next(context, may_read))
-                    .map(|heard| self.heard(heard)),
+                Asked::Phone => {
+                    let clock = self.clock;
+                    poll(&mut self.phone, |phone| phone.poll_next(context, may_read, clock))
+                        .map(|heard| self.heard(heard))
+                }
                 Asked::Service => poll(&mut self.service, |service| service.poll_next(context, may_listen))
                     .map(|input| self.reported(input)),
                 Asked::Door => some(self.phones.poll_recv(context)).map(|entrance| self.enters(entrance)),
@@ -415,7 +423,7 @@ impl Call {
         }
         self.secret.clone_from(&secret);
         if is_elsewhere {
-            self.relay.handle(RelayInput::PhoneEnters { hello, secret }, self.now());
+            self.inform(RelayInput::PhoneEnters { hello, secret });
             return RelayInput::Move { within: LONGEST_DETOUR };
         }
         RelayInput::PhoneEnters { hello, secret }
@@ -436,8 +444,7 @@ impl Call {
             Heard::Alive | Heard::Fault(_) | Heard::Gone => 0,
         };
         self.counted.traffic().from_phone += bytes as u64;
-        self.read_at = Instant::now();
-        if !self.meter.take(bytes, Moment::after_origin(self.read_at - self.began)) {
+        if !self.meter.take(bytes, self.moment()) {
             let sentence = "More came from this phone than a voice is: it must send slower.";
             return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
         }
@@ -458,7 +465,6 @@ impl Call {
 
     /// Notes the end of the service's socket on its way to the relay.
     fn reported(&mut self, input: RelayInput) -> RelayInput {
-        self.read_at = Instant::now();
         if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
             && let Some(usage) = &message.usage_metadata
         {
@@ -515,13 +521,13 @@ impl Call {
         let (service, mut failure) = (&mut self.service, None);
         let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| {
             if failure.is_none() {
-                failure = service.as_mut().and_then(|service| service.send_audio(&pcm).err());
+                failure = service.as_mut().and_then(|service| service.send_audio(pcm).err());
             }
         });
         if pushed.is_err() {
             let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
             let trouble = Trouble::misunderstood(Code::BadMessage, detail);
-            self.relay.handle(RelayInput::PhoneFault(trouble), self.now());
+            self.inform(RelayInput::PhoneFault(trouble));
         }
         if let Some(input) = failure {
             self.lose_service(input);
@@ -532,7 +538,7 @@ impl Call {
         let mut rest = None;
         self.uplink.flush(&mut |pcm| rest = Some(pcm));
         if let Some(pcm) = rest {
-            self.tell_service(|service| service.send_audio(&pcm));
+            self.tell_service(|service| service.send_audio(pcm));
         }
     }
 
@@ -545,11 +551,18 @@ impl Call {
 
     fn lose_service(&mut self, input: RelayInput) {
         let input = self.reported(input);
-        self.relay.handle(input, self.now());
+        self.inform(input);
     }
 
-    fn now(&self) -> Moment {
-        Moment::after_origin(self.began.elapsed())
+    /// Tells the relay what came of something that it wants done.
+    fn inform(&mut self, input: RelayInput) {
+        self.clock = Instant::now();
+        self.relay.handle(input, self.moment());
+    }
+
+    /// The time that it was when it was looked at last.
+    fn moment(&self) -> Moment {
+        Moment::after_origin(self.clock - self.began)
     }
 }
 

@@ -25,14 +25,57 @@ pub(crate) enum Message {
     Voice(Bytes),
 }
 
-impl Message {
-    /// Bytes that it holds.
-    pub(crate) const fn bytes(&self) -> usize {
+/// What a message holds, which is written where it goes out from.
+pub(crate) trait Content {
+    fn kind(&self) -> Kind;
+    /// Bytes of its content.
+    fn bytes(&self) -> usize;
+    /// Appends its content.
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+/// What a frame is, as RFC 6455 §11.8 numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Text = TEXT,
+    Binary = BINARY,
+    Close = CLOSE,
+    Ping = PING,
+    Pong = PONG,
+}
+
+impl Content for Message {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) | Self::Voice(_) => Kind::Binary,
+            Self::Ping(_) => Kind::Ping,
+            Self::Pong(_) => Kind::Pong,
+            Self::Close(_) => Kind::Close,
+        }
+    }
+
+    fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) | Self::Voice(bytes) => bytes.len(),
             Self::Close(None) => 0,
-            Self::Close(Some((_, reason))) => reason.len() + 2,
+            Self::Close(Some((_, reason))) => reason.len() + CODE_BYTES,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) | Self::Voice(bytes) => {
+                out.extend_from_slice(bytes);
+            }
+            Self::Close(None) => {}
+            Self::Close(Some((code, reason))) => {
+                out.extend_from_slice(&code.to_be_bytes());
+                out.extend_from_slice(reason.as_bytes());
+            }
         }
     }
 }
@@ -269,23 +312,10 @@ fn close(content: &[u8]) -> Result<Option<(u16, String)>, Broken> {
 }
 
 /// Appends a message to `out`, as this end writes it.
-pub(crate) fn write(message: &Message, end: End, out: &mut Vec<u8>) {
-    match message {
-        Message::Text(text) => frame(TEXT, &[text.as_bytes()], end, out),
-        Message::Binary(bytes) | Message::Voice(bytes) => frame(BINARY, &[bytes], end, out),
-        Message::Ping(bytes) => frame(PING, &[bytes], end, out),
-        Message::Pong(bytes) => frame(PONG, &[bytes], end, out),
-        Message::Close(None) => frame(CLOSE, &[], end, out),
-        Message::Close(Some((code, reason))) => {
-            frame(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()], end, out);
-        }
-    }
-}
-
-fn frame(kind: u8, content: &[&[u8]], end: End, out: &mut Vec<u8>) {
-    let length: usize = content.iter().map(|part| part.len()).sum();
+pub(crate) fn write(message: &impl Content, end: End, out: &mut Vec<u8>) {
+    let length = message.bytes();
     let masked = if end == End::Client { MASKED } else { 0 };
-    out.push(FINAL | kind);
+    out.push(FINAL | message.kind() as u8);
     match length {
         0..=125 => out.push(masked | length as u8),
         126..=0xffff => {
@@ -300,7 +330,8 @@ fn frame(kind: u8, content: &[&[u8]], end: End, out: &mut Vec<u8>) {
     let mask = (end == End::Client).then(mask);
     out.extend(mask.iter().flatten());
     let begins = out.len();
-    content.iter().for_each(|part| out.extend_from_slice(part));
+    message.write(out);
+    debug_assert_eq!(out.len() - begins, length, "it says how long it is");
     if let Some(mask) = mask {
         apply(mask, &mut out[begins..]);
     }
@@ -338,6 +369,9 @@ impl fmt::Display for Broken {
 
 /// Whoever sends pieces sends them of some size; without end they would cost time and never be a message that is counted.
 const MOST_PIECES: u32 = 1024;
+
+/// What a close code takes.
+pub(crate) const CODE_BYTES: usize = 2;
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;

@@ -2,7 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::dial::{Address, Stream};
-use crate::frames::Message;
+use crate::frames::{Content, Kind, Message};
 use crate::socket::{Gone, Socket};
 use bytes::Bytes;
 use core::future::{Future, poll_fn};
@@ -15,13 +15,14 @@ use std::io;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use vivavoce_gemini::RealtimeInput;
 
 /// A socket from the first try to connect. Dropping it says goodbye. What is sent goes at once where the socket takes it, and
 /// else while [`Self::next`] is waited for.
 #[derive(Debug)]
 pub(crate) struct Link {
     stage: Stage,
-    waiting: VecDeque<Message>,
+    waiting: VecDeque<Said>,
     /// Whether something is on its way that the socket has not taken whole.
     in_flight: bool,
     /// Bytes of frames that the socket took.
@@ -41,6 +42,43 @@ enum Stage {
 }
 
 type Outgoing = Socket<Stream>;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    Message(Message),
+    /// 16 kHz PCM, which is the service's message once it goes out.
+    Speech(Bytes),
+}
+
+impl From<Message> for Said {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl Content for Said {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Message(message) => message.kind(),
+            Self::Speech(_) => Kind::Text,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.bytes(),
+            Self::Speech(pcm) => RealtimeInput::speech_bytes(pcm.len()),
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Message(message) => message.write(out),
+            Self::Speech(pcm) => RealtimeInput::write_speech(pcm, out),
+        }
+    }
+}
 
 /// What came of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +209,7 @@ impl Link {
     ///
     /// # Errors
     /// More is unsent than one thing can lead to: how the link counts as closed.
-    pub(crate) fn send(&mut self, message: Message) -> Result<(), Closed> {
+    pub(crate) fn send(&mut self, said: impl Into<Said>) -> Result<(), Closed> {
         if matches!(self.stage, Stage::Over(_)) {
             // Why it is over was said.
             return Ok(());
@@ -179,13 +217,15 @@ impl Link {
         if self.waiting.len() >= MOST_WAITING {
             return Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() });
         }
-        self.waiting.push_back(message);
-        self.stuck_since.get_or_insert_with(Instant::now);
+        self.waiting.push_back(said.into());
         let Self { stage, waiting, in_flight, written, stuck_since, .. } = self;
         if let Stage::Open(socket) = stage {
             // Whoever waits for the next thing is woken when the rest can go.
             let mut line = Line { socket, waiting, in_flight, written, stuck_since };
             let _ = line.poll_write(&mut Context::from_waker(Waker::noop()));
+        }
+        if self.has_unsent() {
+            self.stuck_since.get_or_insert_with(Instant::now);
         }
         Ok(())
     }
@@ -219,7 +259,7 @@ impl Drop for Link {
 /// A socket that is open, and what waits for it.
 struct Line<'l> {
     socket: &'l mut Outgoing,
-    waiting: &'l mut VecDeque<Message>,
+    waiting: &'l mut VecDeque<Said>,
     in_flight: &'l mut bool,
     written: &'l mut u64,
     stuck_since: &'l mut Option<Instant>,
@@ -298,8 +338,8 @@ async fn connect(address: &Address, mut report: oneshot::Sender<Result<Outgoing,
 }
 
 /// Says what waits, then goodbye, and reads to the end, so that both sides' are said.
-async fn say_goodbye(mut socket: Box<Outgoing>, mut waiting: VecDeque<Message>) {
-    waiting.push_back(Message::Close(None));
+async fn say_goodbye(mut socket: Box<Outgoing>, mut waiting: VecDeque<Said>) {
+    waiting.push_back(Message::Close(None).into());
     let (mut in_flight, mut written, mut stuck_since) = (false, 0, None);
     let mut line = Line {
         socket: &mut socket,

@@ -82,8 +82,10 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
                     continue;
                 }
                 Event::Binary(bytes) => {
-                    let epoch = AudioFrame::decode(&bytes).map_or(u32::MAX, |frame| frame.epoch);
-                    phone.send_audio(epoch, bytes);
+                    // A proxy sends nothing else that is binary.
+                    if let Ok(frame) = AudioFrame::decode(bytes) {
+                        phone.send_audio(frame);
+                    }
                     continue;
                 }
                 Event::Closed(closed) => {

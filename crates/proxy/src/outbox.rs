@@ -1,9 +1,10 @@
 //! What waits to be sent to a phone: in order, bounded, and without what an interruption made stale.
 
-use bytes::Bytes;
+use crate::frames::{CODE_BYTES, Content, Kind};
 use core::time::Duration;
 use std::collections::VecDeque;
 use tokio::time::Instant;
+use vivavoce_wire::audio::{AudioFrame, HEADER_BYTES};
 
 /// The queue between a call and its phone's socket.
 #[derive(Debug, Default)]
@@ -21,13 +22,8 @@ pub(crate) struct Outbox {
 pub(crate) enum Frame {
     /// A message.
     Text(String),
-    /// A piece of the model's turn `epoch`.
-    Audio {
-        /// The turn.
-        epoch: u32,
-        /// The encoded frame.
-        bytes: Bytes,
-    },
+    /// A piece of the model's voice.
+    Audio(AudioFrame),
     /// Are you there?
     Ping,
     /// The last one.
@@ -46,14 +42,18 @@ impl Outbox {
             return;
         }
         self.closed = matches!(frame, Frame::Close { .. });
-        self.bytes += frame.bytes();
+        self.bytes += frame.room_bytes();
         self.frames.push_back(frame);
+    }
+
+    /// Notes that the phone has not taken all.
+    pub(crate) fn waits(&mut self) {
         self.stuck_since.get_or_insert_with(Instant::now);
     }
 
     /// Drops audio of `epoch` and older turns: nobody wants to hear it any more.
     pub(crate) fn drop_stale(&mut self, epoch: u32) {
-        self.retain(|frame| !matches!(frame, Frame::Audio { epoch: of, .. } if *of <= epoch));
+        self.retain(|frame| !matches!(frame, Frame::Audio(frame) if frame.epoch <= epoch));
     }
 
     /// Drops everything that waits.
@@ -69,7 +69,7 @@ impl Outbox {
     /// The next frame to send, if one waits.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front()?;
-        self.bytes -= frame.bytes();
+        self.bytes -= frame.room_bytes();
         if self.frames.is_empty() && self.frames.capacity() > MOST_SPARE {
             self.frames = VecDeque::new();
         }
@@ -103,20 +103,49 @@ impl Outbox {
 
     fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
         self.frames.retain(keep);
-        self.bytes = self.frames.iter().map(Frame::bytes).sum();
+        self.bytes = self.frames.iter().map(Frame::room_bytes).sum();
     }
 }
 
 impl Frame {
     /// The room that it takes here.
+    fn room_bytes(&self) -> usize {
+        self.bytes() + size_of::<Self>()
+    }
+}
+
+impl Content for Frame {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Audio(_) => Kind::Binary,
+            Self::Ping => Kind::Ping,
+            Self::Close { .. } => Kind::Close,
+        }
+    }
+
     fn bytes(&self) -> usize {
-        let content = match self {
+        match self {
             Self::Text(text) => text.len(),
-            Self::Audio { bytes, .. } => bytes.len(),
+            Self::Audio(frame) => HEADER_BYTES + frame.payload.len(),
             Self::Ping => 0,
-            Self::Close { reason, .. } => reason.len(),
-        };
-        content + size_of::<Self>()
+            Self::Close { reason, .. } => CODE_BYTES + reason.len(),
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Audio(frame) => {
+                out.extend_from_slice(&frame.header());
+                out.extend_from_slice(&frame.payload);
+            }
+            Self::Ping => {}
+            Self::Close { code, reason } => {
+                out.extend_from_slice(&code.to_be_bytes());
+                out.extend_from_slice(reason.as_bytes());
+            }
+        }
     }
 }
 
@@ -134,6 +163,8 @@ pub(crate) const LONGEST_REASON_BYTES: usize = 123;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use vivavoce_wire::audio::{Codec, Kind as AudioKind};
 
     #[test]
     fn keeps_the_order_and_ends_after_the_last() {
@@ -158,7 +189,7 @@ mod tests {
     #[test]
     fn overflows_only_when_nobody_takes_anything() {
         let mut outbox = Outbox::default();
-        for _ in 0..MOST_BYTES / audio(1).bytes() {
+        for _ in 0..MOST_BYTES / audio(1).room_bytes() {
             outbox.push(audio(1));
         }
         assert!(!outbox.is_overfull());
@@ -175,6 +206,7 @@ mod tests {
         assert_eq!(outbox.stuck_until(patience), None);
         outbox.push(audio(1));
         outbox.push(audio(1));
+        outbox.waits();
         assert_eq!(outbox.stuck_until(patience), Some(Instant::now() + patience));
         tokio::time::advance(Duration::from_secs(20)).await;
         outbox.pop();
@@ -194,7 +226,14 @@ mod tests {
     }
 
     fn audio(epoch: u32) -> Frame {
-        Frame::Audio { epoch, bytes: Bytes::from_static(&[0; 1000]) }
+        Frame::Audio(AudioFrame {
+            kind: AudioKind::Model,
+            codec: Codec::Pcm,
+            epoch,
+            sequence: 0,
+            position: 0,
+            payload: Bytes::from_static(&[0; 1000]),
+        })
     }
 
     fn close() -> Frame {

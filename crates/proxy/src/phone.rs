@@ -2,7 +2,7 @@
 
 use crate::addresses::Connected;
 use crate::alarm::Alarm;
-use crate::frames::{Broken, Message};
+use crate::frames::{Broken, Content, Message};
 use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
 use crate::socket::Gone;
 use crate::upgrade::Incoming;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use vivavoce_wire::audio::AudioFrame;
 use vivavoce_wire::{Code, FromProxy, Trouble};
 
 /// A phone at the other end of a socket. What is sent goes at once where the socket takes it, and else while [`Self::next`]
@@ -80,7 +81,7 @@ impl Phone {
         let mut alarm = Alarm::default();
         poll_fn(|context| {
             loop {
-                if let Poll::Ready(heard) = self.poll_next(context, may_read) {
+                if let Poll::Ready(heard) = self.poll_next(context, may_read, Instant::now()) {
                     return Poll::Ready(heard);
                 }
                 ready!(alarm.poll_by(context, self.wake_at()));
@@ -90,9 +91,13 @@ impl Phone {
     }
 
     /// The next thing from the phone; whoever asks has a clock, and asks again at [`Self::wake_at`].
-    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<Heard> {
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        may_read: bool,
+        now: Instant,
+    ) -> Poll<Heard> {
         // First, or one who only ever talks would never be told.
-        let now = Instant::now();
         let is_stuck = self.line.outbox.stuck_until(self.patience).is_some_and(|until| now >= until);
         if is_stuck || self.line.outbox.is_overfull() {
             return Poll::Ready(Heard::Fault(self.too_slow()));
@@ -112,7 +117,7 @@ impl Phone {
 
     /// Whether something waits for the socket to take it.
     pub(crate) fn has_unsent(&self) -> bool {
-        self.line.in_flight || !self.line.outbox.is_empty()
+        self.line.has_unsent()
     }
 
     /// Bytes that wait for it, or so.
@@ -141,9 +146,9 @@ impl Phone {
         self.line.send(Frame::Text(text));
     }
 
-    /// Sends an encoded audio frame of turn `epoch`.
-    pub(crate) fn send_audio(&mut self, epoch: u32, bytes: Bytes) {
-        self.line.send(Frame::Audio { epoch, bytes });
+    /// Sends a piece of the model's voice.
+    pub(crate) fn send_audio(&mut self, frame: AudioFrame) {
+        self.line.send(Frame::Audio(frame));
     }
 
     /// Says goodbye after everything that waits.
@@ -183,6 +188,14 @@ impl Line {
         self.outbox.push(frame);
         // Whoever waits for the next thing is woken when the rest can go.
         let _ = self.poll_write(&mut Context::from_waker(Waker::noop()));
+        if self.has_unsent() {
+            self.outbox.waits();
+        }
+    }
+
+    /// Whether something waits for the socket to take it.
+    fn has_unsent(&self) -> bool {
+        self.in_flight || !self.outbox.is_empty()
     }
 
     /// Writes what can be written, then reads if it may.
@@ -207,9 +220,9 @@ impl Line {
             }
             let Self { socket, outbox, written, .. } = self;
             let outcome = socket.write(context, || {
-                let message = message(outbox.pop()?);
-                *written += message.bytes() as u64;
-                Some(message)
+                let frame = outbox.pop()?;
+                *written += frame.bytes() as u64;
+                Some(frame)
             });
             self.in_flight = outcome.is_ok();
             if outcome.is_err() {
@@ -255,15 +268,6 @@ fn trouble(broken: Broken) -> Trouble {
             let detail = format!("expected frames as RFC 6455 has them; found that they break it: {rule}");
             Trouble::misunderstood(Code::BadMessage, detail)
         }
-    }
-}
-
-fn message(frame: Frame) -> Message {
-    match frame {
-        Frame::Text(text) => Message::Text(text),
-        Frame::Audio { bytes, .. } => Message::Binary(bytes),
-        Frame::Ping => Message::Ping(Bytes::new()),
-        Frame::Close { code, reason } => Message::Close(Some((code, reason))),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::dial::Address;
 use crate::frames::Message;
-use crate::link::{Closed, Event, Link};
+use crate::link::{Closed, Event, Link, Said};
+use bytes::Bytes;
 use core::fmt;
 use core::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use vivavoce_gemini::{ClientMessage, RealtimeInput};
+use vivavoce_gemini::ClientMessage;
 use vivavoce_session::RelayInput;
 
 /// A conversation with the service, from the first try to connect. Dropping it hangs up.
@@ -92,15 +93,15 @@ impl Service {
     /// # Errors
     /// The service takes nothing any more: how it counts as gone.
     pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), RelayInput> {
-        self.push(message.encode())
+        self.push(Message::Text(message.encode()))
     }
 
     /// Sends 16 kHz PCM.
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn send_audio(&mut self, pcm: &[u8]) -> Result<(), RelayInput> {
-        self.push(RealtimeInput::encode_speech(pcm))
+    pub(crate) fn send_audio(&mut self, pcm: Bytes) -> Result<(), RelayInput> {
+        self.push(Said::Speech(pcm))
     }
 
     /// Hangs up; the task ends when the service knows.
@@ -108,8 +109,8 @@ impl Service {
         self.link.close()
     }
 
-    fn push(&mut self, text: String) -> Result<(), RelayInput> {
-        self.link.send(Message::Text(text)).map_err(gone)
+    fn push(&mut self, said: impl Into<Said>) -> Result<(), RelayInput> {
+        self.link.send(said).map_err(gone)
     }
 }
 

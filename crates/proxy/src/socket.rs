@@ -1,6 +1,6 @@
 //! The guard of a WebSocket over any stream of bytes.
 
-use crate::frames::{self, Broken, Ear, End, Message, Reader};
+use crate::frames::{self, Broken, Content, Ear, End, Kind, Message, Reader};
 use bytes::Bytes;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -120,10 +120,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     ///
     /// # Errors
     /// The connection takes nothing any more.
-    pub(crate) fn write(
+    pub(crate) fn write<M: Content>(
         &mut self,
         context: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<Message>,
+        mut next: impl FnMut() -> Option<M>,
     ) -> io::Result<()> {
         GOES.with_borrow_mut(|out| {
             out.clear();
@@ -132,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 && let Some(message) = next()
             {
                 frames::write(&message, self.end, out);
-                self.said_goodbye = matches!(message, Message::Close(_));
+                self.said_goodbye = message.kind() == Kind::Close;
             }
             let mut sent = 0;
             while sent < out.len() {

@@ -323,7 +323,7 @@ impl<'p> Conversation<'p> {
                 self.handle(ClientInput::SocketText(text));
             }
             Event::Binary(bytes) => {
-                if let Ok(frame) = AudioFrame::decode(&bytes) {
+                if let Ok(frame) = AudioFrame::decode(bytes.clone()) {
                     self.tally.audio(&frame, now);
                 }
                 self.handle(ClientInput::SocketBinary(bytes));

@@ -64,7 +64,7 @@ async fn converses(phone: &mut Phone, first: u32) -> u32 {
 }
 
 fn numbered(sequence: u32, pcm: Vec<u8>) -> Vec<u8> {
-    let mut frame = vivavoce_wire::AudioFrame::decode(&frame(pcm).into()).unwrap();
+    let mut frame = vivavoce_wire::AudioFrame::decode(frame(pcm).into()).unwrap();
     frame.sequence = sequence;
     frame.encode().to_vec()
 }

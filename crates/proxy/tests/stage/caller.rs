@@ -187,7 +187,7 @@ impl Caller {
                 ClientOutput::Open { url: _ } => self.link = Some(Link::open(self.network)),
                 ClientOutput::SendText(text) => self.send(Message::text(text)),
                 ClientOutput::SendBinary(bytes) => {
-                    let frame = AudioFrame::decode(&bytes).unwrap();
+                    let frame = AudioFrame::decode(bytes.clone()).unwrap();
                     self.sent_samples = self.sent_samples.max(frame.position + frame.samples());
                     self.send(Message::Binary(bytes));
                 }

@@ -228,7 +228,7 @@ impl Phone {
         patiently(async {
             loop {
                 match self.socket.next().await.unwrap().unwrap() {
-                    Message::Binary(bytes) => return Ok(AudioFrame::decode(&bytes).unwrap()),
+                    Message::Binary(bytes) => return Ok(AudioFrame::decode(bytes).unwrap()),
                     Message::Text(text) => return Err(FromProxy::decode(&text).unwrap()),
                     _ => {}
                 }
@@ -242,7 +242,7 @@ impl Phone {
         patiently(async {
             loop {
                 if let Message::Binary(bytes) = self.socket.next().await.unwrap().unwrap() {
-                    return AudioFrame::decode(&bytes).unwrap();
+                    return AudioFrame::decode(bytes).unwrap();
                 }
             }
         })
