@@ -15,20 +15,23 @@ pub async fn serve(port: u16, handle_every: Duration) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("listening on {}", listener.local_addr()?.port());
     let voice: Rc<str> = STANDARD.encode(&noise(DOWN_BYTES)[mark::BYTES..]).into();
-    loop {
+    for call in 0_u32.. {
         let (stream, _) = listener.accept().await?;
         let voice = Rc::clone(&voice);
+        // Calls that began together are not given their handles together.
+        let first_after = handle_every.mul_f64((f64::from(call) * GOLDEN_RATIO).fract());
         tokio::task::spawn_local(async move {
             // One that hangs up concerns nobody else.
-            let _ = attend(stream, &voice, handle_every).await;
+            let _ = attend(stream, &voice, first_after, handle_every).await;
         });
     }
+    Ok(())
 }
 
 /// One call from its setup to its end.
-async fn attend(stream: TcpStream, voice: &str, handle_every: Duration) -> io::Result<()> {
+async fn attend(stream: TcpStream, voice: &str, first_after: Duration, handle_every: Duration) -> io::Result<()> {
     let (mut ear, mut mouth) = socket::answer(stream).await?;
-    let (mut is_set_up, mut heard, mut handle_at) = (false, 0_u64, Instant::now());
+    let (mut is_set_up, mut heard, mut handle_at) = (false, 0_u64, Instant::now() + first_after);
     while let Some(frame) = ear.next().await {
         match frame.opcode {
             PING => mouth.say(PONG, &[]).await?,
@@ -44,8 +47,8 @@ async fn attend(stream: TcpStream, voice: &str, handle_every: Duration) -> io::R
                 heard += 1;
                 if heard.is_multiple_of(2) {
                     mouth.say(BINARY, &[BEFORE, letters, voice.as_bytes(), AFTER]).await?;
-                    if !handle_every.is_zero() && handle_at.elapsed() >= handle_every {
-                        handle_at = Instant::now();
+                    if !handle_every.is_zero() && Instant::now() >= handle_at {
+                        handle_at += handle_every;
                         handle(&mut mouth, heard).await?;
                     }
                 }
@@ -62,6 +65,8 @@ async fn handle(mouth: &mut Mouth, heard: u64) -> io::Result<()> {
     mouth.say(BINARY, &[update.as_bytes()]).await
 }
 
+/// Multiples of it are spread evenly between whole numbers, however many there are.
+const GOLDEN_RATIO: f64 = 1.618_033_988_749_895;
 /// Around 40 ms of the model's voice.
 const BEFORE: &[u8] =
     br#"{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":""#;
