@@ -363,7 +363,7 @@ impl Call {
                     .map(|(key, outcome)| RelayInput::ToolDone { key, outcome }),
                 Asked::Registry => some(self.reports.poll_recv(context)).map(|report| match report {
                     Report::CheckpointKept { next } => RelayInput::CheckpointKept { next },
-                    Report::UsedUp(trouble) => RelayInput::PhoneFault(trouble),
+                    Report::UsedUp(trouble) => RelayInput::PhoneFault(*trouble),
                     Report::Lost => {
                         tracing::warn!(
                             "another proxy took the call while this one could not say that it lives"

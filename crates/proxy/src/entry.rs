@@ -48,7 +48,7 @@ pub(crate) enum Report {
     /// Another process has the call.
     Lost,
     /// Its user may use no more today.
-    UsedUp(Trouble),
+    UsedUp(Box<Trouble>),
 }
 
 impl Entry {
@@ -215,7 +215,7 @@ async fn keep(entry: Arc<Entry>, budget: Option<Arc<Budget>>) {
             settled_at = Instant::now();
             // Away: it is told of below, and what is owed is settled later.
             if let Ok(Some(trouble)) = budget.settle(SystemTime::now()).await {
-                let _ = entry.reports.send(Report::UsedUp(trouble));
+                let _ = entry.reports.send(Report::UsedUp(Box::new(trouble)));
             }
         }
         let written = entry.keep().await;

@@ -4,7 +4,6 @@ use super::early::Kept;
 use super::spool::Spool;
 use super::stream::Stream;
 use crate::Moment;
-use bytes::Bytes;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -14,6 +13,8 @@ pub(super) struct Uplog {
     sent: VecDeque<Sent>,
     /// The sound of all of them.
     sound: Spool,
+    /// What was typed of it.
+    texts: VecDeque<String>,
     text_bytes: usize,
     /// Entries below this count, over all that ever were, have been answered.
     answered: u64,
@@ -50,7 +51,8 @@ enum What {
     Audio {
         bytes: u32,
     },
-    Text(Box<str>),
+    /// The next of the texts.
+    Text,
     End,
     Mark(bool),
 }
@@ -74,7 +76,10 @@ impl Uplog {
                 self.sound.push(pcm);
                 What::Audio { bytes: pcm.len() as u32 }
             }
-            Kept::Text(text) => What::Text(text.as_str().into()),
+            Kept::Text(text) => {
+                self.texts.push_back(text.clone());
+                What::Text
+            }
             Kept::End => What::End,
             Kept::Mark(speaking) => What::Mark(*speaking),
         };
@@ -134,8 +139,7 @@ impl Uplog {
         let since = self.words.map_or(now - SIGN_DELAY, |words| words.since);
         let wordless = self.sent.iter().take_while(|sent| sent.at < since).count();
         let before = self.sent.front().map(|sent| sent.before);
-        let Self { sent, sound, .. } = self;
-        let items = sent.drain(..).map(|sent| (sent.number, sent.what.kept(sound))).collect();
+        let items = core::iter::from_fn(|| self.pop_front()).collect();
         self.begin_anew();
         Again { items, wordless, before }
     }
@@ -153,6 +157,18 @@ impl Uplog {
         self.begin_anew();
     }
 
+    /// Takes the oldest, with its number.
+    fn pop_front(&mut self) -> Option<(u32, Kept)> {
+        let Sent { number, what, .. } = self.sent.pop_front()?;
+        let kept = match what {
+            What::Audio { bytes } => Kept::Audio(self.sound.pop_front(bytes as usize).into()),
+            What::Text => Kept::Text(self.texts.pop_front().unwrap_or_default()),
+            What::End => Kept::End,
+            What::Mark(speaking) => Kept::Mark(speaking),
+        };
+        Some((number, kept))
+    }
+
     fn begin_anew(&mut self) {
         *self = Self::default();
     }
@@ -161,25 +177,15 @@ impl Uplog {
         if let Some(sent) = self.sent.pop_front() {
             match sent.what {
                 What::Audio { bytes } => self.sound.drop_front(bytes as usize),
-                What::Text(text) => self.text_bytes -= text.len(),
+                What::Text => {
+                    self.text_bytes -= self.texts.pop_front().map_or(0, |text| text.len());
+                }
                 What::End | What::Mark(_) => {}
             }
             self.gone += 1;
         }
         if self.sent.is_empty() {
             self.sent = VecDeque::new();
-        }
-    }
-}
-
-impl What {
-    /// The same, with its sound out of where that is kept: it is the oldest there.
-    fn kept(self, sound: &mut Spool) -> Kept {
-        match self {
-            Self::Audio { bytes } => Kept::Audio(Bytes::from(sound.pop_front(bytes as usize))),
-            Self::Text(text) => Kept::Text(text.into()),
-            Self::End => Kept::End,
-            Self::Mark(speaking) => Kept::Mark(speaking),
         }
     }
 }
@@ -198,6 +204,7 @@ const MOST_ENTRIES: usize = 8_192;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     fn at(ms: u64) -> Moment {
         Moment::after_origin(Duration::from_millis(ms))
