@@ -16,12 +16,14 @@ export class Session {
     const [refresh, init_data] = [this.#refresh, this.#initData]
     // Without a type of its own the text needs no question beforehand.
     const answer = await fetch(url, { method: 'POST', body: JSON.stringify(refresh ? { refresh } : init_data ? { init_data } : {}) })
-    const { ticket, error, ...next } = await answer.json()
+    // What is no JSON is no proxy's answer, but that of something on the way.
+    const { ticket, error, ...next } = await answer.json().catch((what) => { throw new TypeError(what) })
     if (refresh && answer.status === 401) {
       this.#refresh = ''
       return this.ticket(url)
     }
-    if (error) throw new Trouble('no_ticket', error.code, error.message)
+    const mayAskAgain = answer.status === 429 || answer.status > 499
+    if (error) throw new Trouble('no_ticket', mayAskAgain ? new TypeError(error.code) : error.code, error.message)
     this.#refresh = next.refresh
     return ticket
   }

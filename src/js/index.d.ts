@@ -32,7 +32,8 @@ export interface VivaVoceOptions {
   url: Asked<string | URL>
   /**
    * The session ticket, where the proxy demands one. It opens one call: a function is asked for another where the one before
-   * was refused, or came to nothing because the connection was lost.
+   * was refused, or came to nothing because the connection was lost. Where it throws a `TypeError` in the middle of a call, as
+   * `fetch` does without a network, it is asked again later; anything else ends the call.
    */
   ticket?: Asked<string | undefined>
   /** Changes the constraints of the microphone; echo cancellation, noise suppression and gain control are on. */

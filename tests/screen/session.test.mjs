@@ -37,9 +37,18 @@ test('says_what_the_proxy_says_and_keeps_its_secret_for_later', async () => {
   answers([201, { ticket: 'a', refresh: 'r1' }], [429, refusal('limited')], [201, { ticket: 'b', refresh: 'r2' }])
   const session = new Session('signed')
   await session.ticket(DOOR)
-  await assert.rejects(session.ticket(DOOR), { code: 'no_ticket', message: 'Because of limited.', cause: 'limited' })
+  await assert.rejects(session.ticket(DOOR), { code: 'no_ticket', message: 'Because of limited.' })
   assert.equal(await session.ticket(DOOR), 'b')
   assert.deepEqual(asked.slice(1), [{ refresh: 'r1' }, { refresh: 'r1' }])
+})
+
+test('what_may_pass_is_told_like_a_network_that_is_away_and_what_lasts_is_not', async () => {
+  answers([429, refusal('limited')], [503, refusal('unavailable')], [502, undefined], [403, refusal('not_admitted')])
+  const session = new Session('signed')
+  for (const lasts of [false, false, false, true]) {
+    const error = await session.ticket(DOOR).catch((error) => error)
+    assert.equal((error.cause ?? error) instanceof TypeError, !lasts, error.message)
+  }
 })
 
 const refusal = (code) => ({ error: { code, message: `Because of ${code}.` } })
@@ -50,6 +59,6 @@ function answers(...all) {
     assert.deepEqual([url, method, headers], [DOOR, 'POST', undefined])
     asked.push(JSON.parse(body))
     const [status, json] = all.shift()
-    return { status, json: async () => json }
+    return { status, json: async () => json ?? JSON.parse('<html>') }
   }
 }
