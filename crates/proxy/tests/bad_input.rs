@@ -251,7 +251,12 @@ async fn a_message_of_several_megabytes_is_heard_to_its_end() {
         while let Some(Ok(_)) = socket.next().await {}
     })
     .await;
-    let proxy = Proxy::to(upstream).await;
+    // All of it may be sent before it is heard.
+    let settings = |config: &mut Config| {
+        config.upstream_url = Some(format!("ws://{upstream}"));
+        config.limits.ahead = Duration::from_secs(seconds as u64);
+    };
+    let proxy = Proxy::with(settings, None).await;
     let mut phone = Phone::introduced(&proxy).await;
     let mut frame = phone.wait_audio().await;
     for _ in 1..seconds {
