@@ -42,6 +42,7 @@ mod frames;
 mod greeting;
 mod histogram;
 mod house;
+mod line;
 mod link;
 mod meter;
 mod metrics;

@@ -3,15 +3,15 @@
 use crate::alarm::Alarm;
 use crate::dial::{Address, Stream};
 use crate::frames::{Content, Kind, Message};
+use crate::line::Line;
+use crate::outbox::Outbox;
 use crate::socket::{Gone, Socket};
 use bytes::Bytes;
 use core::future::{Future, poll_fn};
 use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker, ready};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::collections::VecDeque;
-use std::io;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -22,21 +22,14 @@ use vivavoce_gemini::RealtimeInput;
 #[derive(Debug)]
 pub(crate) struct Link {
     stage: Stage,
-    waiting: VecDeque<Said>,
-    /// Whether something is on its way that the socket has not taken whole.
-    in_flight: bool,
-    /// Bytes of frames that the socket took.
-    written: u64,
-    /// Since when the other side has taken nothing although something waits.
-    stuck_since: Option<Instant>,
 }
 
 /// Where a socket stands.
 #[derive(Debug)]
 enum Stage {
-    /// It is on its way, or the reason why it will not come.
-    Connecting(oneshot::Receiver<Result<Outgoing, String>>, JoinHandle<()>),
-    Open(Box<Outgoing>),
+    /// It is on its way, or the reason why it will not come; this waits for it.
+    Connecting(oneshot::Receiver<Result<Outgoing, String>>, JoinHandle<()>, Outbox<Said>),
+    Open(Box<Line<Stream, Said>>),
     /// Goodbye is being said, if there was anybody to say it to.
     Over(Option<JoinHandle<()>>),
 }
@@ -116,13 +109,7 @@ impl Link {
             }
             connect(&address, report).await;
         });
-        Self {
-            stage: Stage::Connecting(coming, task),
-            waiting: VecDeque::new(),
-            in_flight: false,
-            written: 0,
-            stuck_since: None,
-        }
+        Self { stage: Stage::Connecting(coming, task, Outbox::new()) }
     }
 
     /// Waits for the next thing, which is nothing that is said unless it may be read; may be dropped and called again
@@ -143,29 +130,27 @@ impl Link {
 
     /// The next thing; whoever asks has a clock, and asks again at [`Self::wake_at`].
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<Event> {
-        let was_crowded = !self.has_room();
         let is_stuck = self.wake_at().is_some_and(|until| Instant::now() >= until);
         let event = match &mut self.stage {
-            Stage::Connecting(coming, _) => {
+            Stage::Connecting(coming, _, outbox) => {
                 let outcome = ready!(Pin::new(coming).poll(context));
                 match outcome.unwrap_or_else(|_| Err("the connection was lost".to_owned())) {
                     Ok(socket) => {
-                        self.stage = Stage::Open(Box::new(socket));
+                        let outbox = mem::replace(outbox, Outbox::new());
+                        self.stage = Stage::Open(Box::new(Line::new(socket, outbox)));
                         Event::Open
                     }
                     Err(reason) => lost(&reason),
                 }
             }
             Stage::Open(_) if is_stuck => lost("it took nothing for too long"),
-            Stage::Open(socket) => {
-                let Self { waiting, in_flight, written, stuck_since, .. } = self;
-                let mut line = Line { socket, waiting, in_flight, written, stuck_since };
-                ready!(line.poll(was_crowded, may_read, context))
-            }
+            Stage::Open(line) => ready!(poll_line(line, may_read, context)),
             Stage::Over(_) => return Poll::Ready(lost("the connection was lost")),
         };
-        if matches!(event, Event::Closed(_)) {
-            self.waiting.clear();
+        if let Event::Closed(_) = event {
+            if let Stage::Open(line) = &mut self.stage {
+                line.outbox_mut().clear();
+            }
             self.part();
         }
         Poll::Ready(event)
@@ -173,35 +158,33 @@ impl Link {
 
     /// When there is something to do although nothing comes.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        let is_open = matches!(self.stage, Stage::Open(_));
-        self.stuck_since.filter(|_| is_open).map(|since| since + UNTAKEN)
+        self.line().and_then(|line| line.stuck_until(UNTAKEN))
     }
 
     /// Whether something waits for the socket to take it.
     pub(crate) fn has_unsent(&self) -> bool {
-        self.in_flight || !self.waiting.is_empty()
+        self.line().is_some_and(Line::has_unsent)
     }
 
     /// Whether so little is unsent that more may be made.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting.len() <= FULL
+        self.unsent() <= FULL
     }
 
     /// Frames that wait.
     pub(crate) fn unsent(&self) -> usize {
-        self.waiting.len()
+        match &self.stage {
+            Stage::Connecting(_, _, outbox) => outbox.len(),
+            Stage::Open(line) => line.outbox().len(),
+            Stage::Over(_) => 0,
+        }
     }
 
-    /// Bytes of frames that the socket took since this was asked last.
-    pub(crate) const fn take_written(&mut self) -> u64 {
-        mem::replace(&mut self.written, 0)
-    }
-
-    /// Bytes of frames that came since this was asked last.
-    pub(crate) const fn take_read(&mut self) -> u64 {
+    /// Bytes of frames that came, and of those that the socket took, since this was asked last.
+    pub(crate) const fn take_traffic(&mut self) -> (u64, u64) {
         match &mut self.stage {
-            Stage::Open(socket) => socket.take_read(),
-            Stage::Connecting(..) | Stage::Over(_) => 0,
+            Stage::Open(line) => (line.take_read(), line.take_written()),
+            Stage::Connecting(..) | Stage::Over(_) => (0, 0),
         }
     }
 
@@ -210,24 +193,20 @@ impl Link {
     /// # Errors
     /// More is unsent than one thing can lead to: how the link counts as closed.
     pub(crate) fn send(&mut self, said: impl Into<Said>) -> Result<(), Closed> {
-        if matches!(self.stage, Stage::Over(_)) {
-            // Why it is over was said.
-            return Ok(());
-        }
-        if self.waiting.len() >= MOST_WAITING {
+        if self.unsent() >= MOST_WAITING {
             return Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() });
         }
-        self.waiting.push_back(said.into());
-        let Self { stage, waiting, in_flight, written, stuck_since, .. } = self;
-        if let Stage::Open(socket) = stage {
-            // Whoever waits for the next thing is woken when the rest can go.
-            let mut line = Line { socket, waiting, in_flight, written, stuck_since };
-            let _ = line.poll_write(&mut Context::from_waker(Waker::noop()));
-        }
-        if self.has_unsent() {
-            self.stuck_since.get_or_insert_with(Instant::now);
+        match &mut self.stage {
+            Stage::Connecting(_, _, outbox) => outbox.push(said.into()),
+            Stage::Open(line) => line.send(said.into()),
+            // Why it is over was said.
+            Stage::Over(_) => {}
         }
         Ok(())
+    }
+
+    fn line(&self) -> Option<&Line<Stream, Said>> {
+        if let Stage::Open(line) = &self.stage { Some(line) } else { None }
     }
 
     /// Says goodbye after everything that waits; the task ends when the other side knows.
@@ -242,8 +221,8 @@ impl Link {
     fn part(&mut self) {
         let farewell = match mem::replace(&mut self.stage, Stage::Over(None)) {
             // Its task hears that nobody waits any more.
-            Stage::Connecting(_, task) => Some(task),
-            Stage::Open(socket) => Some(tokio::spawn(say_goodbye(socket, mem::take(&mut self.waiting)))),
+            Stage::Connecting(_, task, _) => Some(task),
+            Stage::Open(line) => Some(tokio::spawn(say_goodbye(line))),
             Stage::Over(farewell) => farewell,
         };
         self.stage = Stage::Over(farewell);
@@ -256,65 +235,20 @@ impl Drop for Link {
     }
 }
 
-/// A socket that is open, and what waits for it.
-struct Line<'l> {
-    socket: &'l mut Outgoing,
-    waiting: &'l mut VecDeque<Said>,
-    in_flight: &'l mut bool,
-    written: &'l mut u64,
-    stuck_since: &'l mut Option<Instant>,
-}
-
-impl Line<'_> {
-    /// Writes what can be written, then reads if it may.
-    fn poll(&mut self, was_crowded: bool, may_read: bool, context: &mut Context<'_>) -> Poll<Event> {
-        let _ = self.poll_write(context);
-        if was_crowded && self.waiting.len() <= FULL {
-            return Poll::Ready(Event::Room);
-        }
-        if !may_read {
-            return Poll::Pending;
-        }
-        loop {
-            if let Some(event) = event(ready!(self.socket.poll_next(context))) {
-                return Poll::Ready(event);
-            }
-        }
+/// Writes what can be written, then reads if it may.
+fn poll_line(line: &mut Line<Stream, Said>, may_read: bool, context: &mut Context<'_>) -> Poll<Event> {
+    let was_crowded = line.outbox().len() > FULL;
+    let _ = line.poll_write(context);
+    if was_crowded && line.outbox().len() <= FULL {
+        return Poll::Ready(Event::Room);
     }
-
-    /// Ready when nothing waits, or nothing can be written any more; why not is read.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let outcome = ready!(self.socket.poll_flush(context));
-            if mem::take(self.in_flight) || outcome.is_err() {
-                self.wrote(&outcome);
-            }
-            if self.socket.has_said_goodbye() {
-                self.waiting.clear();
-            }
-            if self.waiting.is_empty() {
-                return Poll::Ready(());
-            }
-            let outcome = self.socket.write(context, || {
-                let message = self.waiting.pop_front()?;
-                *self.written += message.bytes() as u64;
-                Some(message)
-            });
-            *self.in_flight = outcome.is_ok();
-            if outcome.is_err() {
-                self.wrote(&outcome);
-            }
-        }
+    if !may_read {
+        return Poll::Pending;
     }
-
-    fn wrote(&mut self, outcome: &io::Result<()>) {
-        if outcome.is_err() {
-            self.waiting.clear();
+    loop {
+        if let Some(event) = event(ready!(line.poll_read(context))) {
+            return Poll::Ready(event);
         }
-        if self.waiting.is_empty() && self.waiting.capacity() > MOST_SPARE {
-            *self.waiting = VecDeque::new();
-        }
-        *self.stuck_since = (!self.waiting.is_empty()).then(Instant::now);
     }
 }
 
@@ -333,24 +267,16 @@ async fn connect(address: &Address, mut report: oneshot::Sender<Result<Outgoing,
         Err(_elapsed) => Err(format!("no connection within {} s", CONNECT_DEADLINE.as_secs())),
     };
     if let Err(Ok(socket)) = report.send(outcome) {
-        say_goodbye(Box::new(socket), VecDeque::new()).await;
+        say_goodbye(Box::new(Line::new(socket, Outbox::new()))).await;
     }
 }
 
 /// Says what waits, then goodbye, and reads to the end, so that both sides' are said.
-async fn say_goodbye(mut socket: Box<Outgoing>, mut waiting: VecDeque<Said>) {
-    waiting.push_back(Message::Close(None).into());
-    let (mut in_flight, mut written, mut stuck_since) = (false, 0, None);
-    let mut line = Line {
-        socket: &mut socket,
-        waiting: &mut waiting,
-        in_flight: &mut in_flight,
-        written: &mut written,
-        stuck_since: &mut stuck_since,
-    };
+async fn say_goodbye(mut line: Box<Line<Stream, Said>>) {
+    line.send(Message::Close(None).into());
     let _ = timeout(LAST_WORDS, poll_fn(|context| line.poll_write(context))).await;
     let farewell = poll_fn(|context| {
-        while ready!(socket.poll_next(context)).is_ok() {}
+        while ready!(line.poll_read(context)).is_ok() {}
         Poll::Ready(())
     });
     let _ = timeout(GOODBYE, farewell).await;
@@ -388,9 +314,6 @@ const MOST_WAITING: usize = 8_192;
 
 /// With more unsent than this, no more is made: some 2,000 frames of 20 ms, or 40 s.
 const FULL: usize = 2_000;
-
-/// Room for so many frames stays, for those that come while one is written.
-const MOST_SPARE: usize = 16;
 
 /// One that takes nothing for so long is not there.
 const UNTAKEN: Duration = Duration::from_secs(30);

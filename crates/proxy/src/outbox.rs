@@ -1,4 +1,4 @@
-//! What waits to be sent to a phone: in order, bounded, and without what an interruption made stale.
+//! What waits to be sent: in order, bounded, and without what an interruption made stale.
 
 use crate::frames::{CODE_BYTES, Content, Kind};
 use core::time::Duration;
@@ -6,18 +6,18 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 use vivavoce_wire::audio::{AudioFrame, HEADER_BYTES};
 
-/// The queue between a call and its phone's socket.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    frames: VecDeque<Frame>,
+/// The queue between a call and a socket.
+#[derive(Debug)]
+pub(crate) struct Outbox<M> {
+    frames: VecDeque<M>,
     bytes: usize,
-    /// Since when the phone has taken nothing although something waits.
+    /// Since when the other side has taken nothing although something waits.
     stuck_since: Option<Instant>,
     /// Nothing more comes, or nothing more can be written.
     closed: bool,
 }
 
-/// One frame on its way.
+/// One frame on its way to a phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// A message.
@@ -35,25 +35,25 @@ pub(crate) enum Frame {
     },
 }
 
-impl Outbox {
-    /// Queues a frame; nothing follows a [`Frame::Close`].
-    pub(crate) fn push(&mut self, frame: Frame) {
+impl<M: Content> Outbox<M> {
+    /// Nothing waits.
+    pub(crate) const fn new() -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, stuck_since: None, closed: false }
+    }
+
+    /// Queues a frame; nothing follows a goodbye.
+    pub(crate) fn push(&mut self, frame: M) {
         if self.closed {
             return;
         }
-        self.closed = matches!(frame, Frame::Close { .. });
-        self.bytes += frame.room_bytes();
+        self.closed = frame.kind() == Kind::Close;
+        self.bytes += room_bytes(&frame);
         self.frames.push_back(frame);
     }
 
-    /// Notes that the phone has not taken all.
+    /// Notes that the other side has not taken all.
     pub(crate) fn waits(&mut self) {
         self.stuck_since.get_or_insert_with(Instant::now);
-    }
-
-    /// Drops audio of `epoch` and older turns: nobody wants to hear it any more.
-    pub(crate) fn drop_stale(&mut self, epoch: u32) {
-        self.retain(|frame| !matches!(frame, Frame::Audio(frame) if frame.epoch <= epoch));
     }
 
     /// Drops everything that waits.
@@ -67,9 +67,9 @@ impl Outbox {
     }
 
     /// The next frame to send, if one waits.
-    pub(crate) fn pop(&mut self) -> Option<Frame> {
+    pub(crate) fn pop(&mut self) -> Option<M> {
         let frame = self.frames.pop_front()?;
-        self.bytes -= frame.room_bytes();
+        self.bytes -= room_bytes(&frame);
         if self.frames.is_empty() && self.frames.capacity() > MOST_SPARE {
             self.frames = VecDeque::new();
         }
@@ -81,7 +81,7 @@ impl Outbox {
         self.stuck_since = (!self.frames.is_empty()).then(Instant::now);
     }
 
-    /// When patience with a phone that takes nothing ends; none while nothing waits for it.
+    /// When patience with one who takes nothing ends; none while nothing waits for it.
     pub(crate) fn stuck_until(&self, patience: Duration) -> Option<Instant> {
         self.stuck_since.map(|since| since + patience)
     }
@@ -91,26 +91,31 @@ impl Outbox {
         self.frames.is_empty()
     }
 
+    /// Frames that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Bytes that wait, with what it takes to keep them.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether more waits than any phone that reads can have left over.
-    pub(crate) const fn is_overfull(&self) -> bool {
-        self.bytes > MOST_BYTES
-    }
-
-    fn retain(&mut self, keep: impl Fn(&Frame) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&M) -> bool) {
         self.frames.retain(keep);
-        self.bytes = self.frames.iter().map(Frame::room_bytes).sum();
+        self.bytes = self.frames.iter().map(room_bytes).sum();
     }
 }
 
-impl Frame {
-    /// The room that it takes here.
-    fn room_bytes(&self) -> usize {
-        self.bytes() + size_of::<Self>()
+impl Outbox<Frame> {
+    /// Drops audio of `epoch` and older turns: nobody wants to hear it any more.
+    pub(crate) fn drop_stale(&mut self, epoch: u32) {
+        self.retain(|frame| !matches!(frame, Frame::Audio(frame) if frame.epoch <= epoch));
+    }
+
+    /// Whether more waits than any phone that reads can have left over.
+    pub(crate) const fn is_overfull(&self) -> bool {
+        self.bytes > MOST_BYTES
     }
 }
 
@@ -149,6 +154,11 @@ impl Content for Frame {
     }
 }
 
+/// The room that a frame takes here.
+fn room_bytes<M: Content>(frame: &M) -> usize {
+    frame.bytes() + size_of::<M>()
+}
+
 /// Seventeen minutes of the model's voice: more than a relay ever keeps, for when the service is gone it sends all of
 /// it at once. A phone that takes nothing is let go long before, by the clock: this only bounds what one that takes
 /// a little can hold.
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn keeps_the_order_and_ends_after_the_last() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new();
         outbox.push(text("a"));
         outbox.push(audio(1));
         outbox.push(close());
@@ -178,7 +188,7 @@ mod tests {
 
     #[test]
     fn drops_what_an_interruption_made_stale() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new();
         for frame in [audio(1), text("a"), audio(2), audio(3), close()] {
             outbox.push(frame);
         }
@@ -188,8 +198,8 @@ mod tests {
 
     #[test]
     fn overflows_only_when_nobody_takes_anything() {
-        let mut outbox = Outbox::default();
-        for _ in 0..MOST_BYTES / audio(1).room_bytes() {
+        let mut outbox = Outbox::new();
+        for _ in 0..MOST_BYTES / room_bytes(&audio(1)) {
             outbox.push(audio(1));
         }
         assert!(!outbox.is_overfull());
@@ -201,7 +211,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn counts_the_time_without_progress() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new();
         let patience = Duration::from_secs(30);
         assert_eq!(outbox.stuck_until(patience), None);
         outbox.push(audio(1));
@@ -217,7 +227,7 @@ mod tests {
         assert_eq!(outbox.stuck_until(patience), None);
     }
 
-    fn drain(outbox: &mut Outbox) -> Vec<Frame> {
+    fn drain(outbox: &mut Outbox<Frame>) -> Vec<Frame> {
         core::iter::from_fn(|| outbox.pop()).collect()
     }
 

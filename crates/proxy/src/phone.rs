@@ -2,13 +2,14 @@
 
 use crate::addresses::Connected;
 use crate::alarm::Alarm;
-use crate::frames::{Broken, Content, Message};
+use crate::frames::{Broken, Message};
+use crate::line::Line;
 use crate::outbox::{Frame, LONGEST_REASON_BYTES, Outbox};
 use crate::socket::Gone;
 use crate::upgrade::Incoming;
 use bytes::Bytes;
 use core::future::poll_fn;
-use core::task::{Context, Poll, Waker, ready};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -22,23 +23,12 @@ use vivavoce_wire::{Code, FromProxy, Trouble};
 /// is waited for.
 #[derive(Debug)]
 pub(crate) struct Phone {
-    line: Line,
+    line: Line<TcpStream, Frame>,
     ping_at: Instant,
     /// How long it may leave everything unread.
     patience: Duration,
     /// Its place among the connections of its address.
     _connected: Option<Arc<Connected>>,
-}
-
-/// The socket, and what waits for it.
-#[derive(Debug)]
-struct Line {
-    socket: Incoming,
-    outbox: Outbox,
-    /// Whether something is on its way that the socket has not taken whole.
-    in_flight: bool,
-    /// Bytes of frames that it took.
-    written: u64,
 }
 
 /// What came of listening to a phone.
@@ -60,7 +50,7 @@ impl Phone {
     /// Takes over a fresh socket, and its place among those of its address if it has one; `patience` is how long the phone may
     /// leave everything unread.
     pub(crate) fn open(socket: Incoming, patience: Duration, connected: Option<Arc<Connected>>) -> Self {
-        let line = Line { socket, outbox: Outbox::default(), in_flight: false, written: 0 };
+        let line = Line::new(socket, Outbox::new());
         Self { line, ping_at: Instant::now() + PING_EVERY, patience, _connected: connected }
     }
 
@@ -69,10 +59,9 @@ impl Phone {
     /// # Errors
     /// The system cannot do that; the phone is gone.
     pub(crate) fn come_here(self) -> io::Result<Self> {
-        let Self { line: Line { socket, outbox, in_flight, written }, ping_at, patience, _connected, .. } =
-            self;
-        let socket = socket.over(|stream| TcpStream::from_std(stream.into_std()?))?;
-        Ok(Self { line: Line { socket, outbox, in_flight, written }, ping_at, patience, _connected })
+        let Self { line, ping_at, patience, _connected } = self;
+        let line = line.over(|stream| TcpStream::from_std(stream.into_std()?))?;
+        Ok(Self { line, ping_at, patience, _connected })
     }
 
     /// Waits for the next thing from the phone, or, where nothing may be read, for its patience to end; may be dropped
@@ -98,20 +87,21 @@ impl Phone {
         now: Instant,
     ) -> Poll<Heard> {
         // First, or one who only ever talks would never be told.
-        let is_stuck = self.line.outbox.stuck_until(self.patience).is_some_and(|until| now >= until);
-        if is_stuck || self.line.outbox.is_overfull() {
+        let is_stuck = self.line.stuck_until(self.patience).is_some_and(|until| now >= until);
+        if is_stuck || self.line.outbox().is_overfull() {
             return Poll::Ready(Heard::Fault(self.too_slow()));
         }
         if now >= self.ping_at {
             self.line.send(Frame::Ping);
             self.ping_at = now + PING_EVERY;
         }
-        self.line.poll(may_read, context).map(understand)
+        let _ = self.line.poll_write(context);
+        if may_read { self.line.poll_read(context).map(understand) } else { Poll::Pending }
     }
 
     /// When there is something to do although nothing comes.
     pub(crate) fn wake_at(&self) -> Instant {
-        let stuck_until = self.line.outbox.stuck_until(self.patience);
+        let stuck_until = self.line.stuck_until(self.patience);
         stuck_until.map_or(self.ping_at, |until| until.min(self.ping_at))
     }
 
@@ -122,17 +112,17 @@ impl Phone {
 
     /// Bytes that wait for it, or so.
     pub(crate) const fn unsent_bytes(&self) -> usize {
-        self.line.outbox.bytes()
+        self.line.outbox().bytes()
     }
 
     /// Bytes of frames that its socket took since this was asked last.
     pub(crate) const fn take_written(&mut self) -> u64 {
-        core::mem::replace(&mut self.line.written, 0)
+        self.line.take_written()
     }
 
     /// Drops the sound of turn `epoch` and older ones that waits to be sent: what follows overtakes it.
     pub(crate) fn drop_audio(&mut self, epoch: u32) {
-        self.line.outbox.drop_stale(epoch);
+        self.line.outbox_mut().drop_stale(epoch);
     }
 
     /// Sends a message, which may bear a number.
@@ -166,77 +156,19 @@ impl Phone {
 
     /// Sends what waits, within reason, answers a goodbye of the phone's, and lets it go.
     pub(crate) async fn close(mut self) {
-        self.line.outbox.close();
+        self.line.outbox_mut().close();
         if timeout(LAST_WORDS, poll_fn(|context| self.line.poll_write(context))).await.is_err() {
             return;
         }
-        let _ = timeout(LINGER, hear_out(self.line.socket.into_inner())).await;
+        let _ = timeout(LINGER, hear_out(self.line.into_stream())).await;
     }
 
     /// What a phone that reads nothing is told, in place of what it has not read.
     fn too_slow(&mut self) -> Trouble {
-        self.line.outbox.clear();
+        self.line.outbox_mut().clear();
         let sentence = "The call was ended because this device read nothing of it for too long: check its network \
                         and call again.";
         Trouble::new(Code::TooSlow, sentence)
-    }
-}
-
-impl Line {
-    /// Sends a frame as soon as it can be.
-    fn send(&mut self, frame: Frame) {
-        self.outbox.push(frame);
-        // Whoever waits for the next thing is woken when the rest can go.
-        let _ = self.poll_write(&mut Context::from_waker(Waker::noop()));
-        if self.has_unsent() {
-            self.outbox.waits();
-        }
-    }
-
-    /// Whether something waits for the socket to take it.
-    fn has_unsent(&self) -> bool {
-        self.in_flight || !self.outbox.is_empty()
-    }
-
-    /// Writes what can be written, then reads if it may.
-    fn poll(&mut self, may_read: bool, context: &mut Context<'_>) -> Poll<Result<Message, Gone>> {
-        let _ = self.poll_write(context);
-        if may_read { self.socket.poll_next(context) } else { Poll::Pending }
-    }
-
-    /// Ready when nothing waits, or nothing can be written any more.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let outcome = ready!(self.socket.poll_flush(context));
-            if core::mem::take(&mut self.in_flight) || outcome.is_err() {
-                self.wrote(&outcome);
-            }
-            if self.socket.has_said_goodbye() {
-                self.outbox.close();
-                self.outbox.clear();
-            }
-            if self.outbox.is_empty() {
-                return Poll::Ready(());
-            }
-            let Self { socket, outbox, written, .. } = self;
-            let outcome = socket.write(context, || {
-                let frame = outbox.pop()?;
-                *written += frame.bytes() as u64;
-                Some(frame)
-            });
-            self.in_flight = outcome.is_ok();
-            if outcome.is_err() {
-                self.wrote(&outcome);
-            }
-        }
-    }
-
-    fn wrote(&mut self, outcome: &io::Result<()>) {
-        if outcome.is_err() {
-            self.outbox.close();
-            self.outbox.clear();
-        }
-        self.outbox.written();
     }
 }
 

@@ -80,7 +80,7 @@ impl Service {
 
     /// Bytes of frames that came and went since this was asked last.
     pub(crate) const fn take_traffic(&mut self) -> (u64, u64) {
-        (self.link.take_read(), self.link.take_written())
+        self.link.take_traffic()
     }
 
     /// Whether so little is unsent that more may be made.
