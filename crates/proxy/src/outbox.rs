@@ -4,7 +4,7 @@ use crate::frames::{CODE_BYTES, Content, Kind};
 use core::time::Duration;
 use std::collections::VecDeque;
 use tokio::time::Instant;
-use vivavoce_wire::audio::{AudioFrame, HEADER_BYTES};
+use vivavoce_wire::audio::AudioFrame;
 
 /// The queue between a call and a socket.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Content for Frame {
     fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Audio(frame) => HEADER_BYTES + frame.payload.len(),
+            Self::Audio(frame) => frame.bytes(),
             Self::Ping => 0,
             Self::Close { reason, .. } => CODE_BYTES + reason.len(),
         }
@@ -141,10 +141,7 @@ impl Content for Frame {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Audio(frame) => {
-                out.extend_from_slice(&frame.header());
-                out.extend_from_slice(&frame.payload);
-            }
+            Self::Audio(frame) => frame.write(out),
             Self::Ping => {}
             Self::Close { code, reason } => {
                 out.extend_from_slice(&code.to_be_bytes());

@@ -130,7 +130,7 @@ impl Client {
             ClientInput::Ticket(ticket) => self.ticket_came(ticket, now),
             ClientInput::SocketOpen => self.socket_open(now),
             ClientInput::SocketText(text) => self.socket_text(&text, now),
-            ClientInput::SocketBinary(bytes) => self.socket_binary(bytes, now),
+            ClientInput::SocketBinary(bytes) => self.socket_binary(&bytes, now),
             ClientInput::SocketClosed { code, reason: _ } => self.socket_closed(code, now),
             ClientInput::Microphone(pcm) => {
                 self.pulse.recorded();
@@ -571,11 +571,11 @@ impl Client {
         true
     }
 
-    fn socket_binary(&mut self, bytes: Bytes, now: Moment) {
+    fn socket_binary(&mut self, bytes: &Bytes, now: Moment) {
         if !self.line.word_came(now) || !self.line.is_open() {
             return;
         }
-        let Ok(frame) = AudioFrame::decode(bytes) else { return };
+        let Ok(frame) = AudioFrame::decode(bytes.clone()) else { return };
         if frame.kind != Kind::Model || frame.payload.is_empty() {
             return;
         }

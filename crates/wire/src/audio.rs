@@ -52,20 +52,25 @@ pub enum Codec {
 impl AudioFrame {
     /// The frame as bytes.
     pub fn encode(&self) -> Bytes {
-        let mut bytes = BytesMut::with_capacity(HEADER_BYTES + self.payload.len());
-        bytes.put_slice(&self.header());
-        bytes.put_slice(&self.payload);
+        let mut bytes = BytesMut::with_capacity(self.bytes());
+        self.write(&mut bytes);
         bytes.freeze()
     }
 
-    /// What the frame begins with; its payload is the rest.
-    pub fn header(&self) -> [u8; HEADER_BYTES] {
-        let mut header = [0; HEADER_BYTES];
-        (header[0], header[1]) = (self.kind as u8, self.codec as u8);
-        header[4..8].copy_from_slice(&self.epoch.to_le_bytes());
-        header[8..12].copy_from_slice(&self.sequence.to_le_bytes());
-        header[12..].copy_from_slice(&self.position.to_le_bytes());
-        header
+    /// Bytes that it takes.
+    pub const fn bytes(&self) -> usize {
+        HEADER_BYTES + self.payload.len()
+    }
+
+    /// Appends the frame, where it goes out from.
+    pub fn write(&self, out: &mut impl BufMut) {
+        out.put_u8(self.kind as u8);
+        out.put_u8(self.codec as u8);
+        out.put_u16_le(0);
+        out.put_u32_le(self.epoch);
+        out.put_u32_le(self.sequence);
+        out.put_u64_le(self.position);
+        out.put_slice(&self.payload);
     }
 
     /// Reads a frame; the payload is `bytes`' memory, which nobody else need share.
