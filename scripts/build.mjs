@@ -88,7 +88,7 @@ function polish(name, module) {
   const optimised = join(PKG, `vivavoce_${name}.wasm`)
   return unlessDone(name, optimised, [module], '', async () => {
     await copyFile(module, optimised)
-    await optimise(['-O3', ...STRIP], optimised, optimised)
+    await optimise(['-O3', ...ZEROS, ...STRIP], optimised, optimised)
   })
 }
 

@@ -11,6 +11,8 @@ pub const MAX_CHANNELS: usize = 32;
 pub struct Mixdown {
     channels: [Channel; MAX_CHANNELS],
     started: bool,
+    /// There never was but one channel, all of which counts.
+    is_alone: bool,
     /// Channels that ever had a share.
     used: usize,
     /// Part of its way that a share goes in one sample.
@@ -31,6 +33,7 @@ impl Mixdown {
         Self {
             channels: [Channel { envelope: 0.0, share: 0.0 }; MAX_CHANNELS],
             started: false,
+            is_alone: false,
             used: 0,
             glide: 0.0,
             decay: 0.0,
@@ -50,11 +53,15 @@ impl Mixdown {
         if !self.started {
             self.start(samples.len());
         }
+        if self.is_alone && samples.len() <= 1 {
+            return samples.map(finite).next().unwrap_or(0.0);
+        }
+        self.is_alone = false;
         let mut loudest = 0.0f32;
         let mut mixed = 0.0f32;
         let mut count = 0;
         for (channel, sample) in self.channels.iter_mut().zip(samples) {
-            let sample = if sample.is_finite() { sample } else { 0.0 };
+            let sample = finite(sample);
             channel.envelope = (channel.envelope * self.decay).max(sample.abs());
             loudest = loudest.max(channel.envelope);
             mixed += sample * channel.share;
@@ -89,6 +96,8 @@ impl Mixdown {
             channel.share = 1.0 / count as f32;
         }
         self.started = count > 0;
+        self.is_alone = count == 1;
+        self.used = count;
     }
 }
 
@@ -96,6 +105,10 @@ impl Default for Mixdown {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn finite(sample: f32) -> f32 {
+    if sample.is_finite() { sample } else { 0.0 }
 }
 
 /// Below this (−80 dBFS) a channel is dead.

@@ -53,10 +53,15 @@ impl Recorder {
         emit: &mut impl FnMut(&Frame, u64),
     ) {
         let Self { mixdown, resampler, tail } = self;
-        for index in 0..frames {
-            let samples = channels.iter().map(|channel| channel.as_ref().get(index).copied().unwrap_or(0.0));
-            let mixed = mixdown.mix(samples);
-            resampler.push(&[mixed], &mut |sample| tail.push(sample, emit));
+        let mut mixed = [0.0; QUANTUM];
+        for begin in (0..frames).step_by(QUANTUM) {
+            let block = mixed.iter_mut().take(frames - begin);
+            for (index, slot) in (begin..).zip(block) {
+                *slot = mixdown
+                    .mix(channels.iter().map(|channel| channel.as_ref().get(index).copied().unwrap_or(0.0)));
+            }
+            let count = QUANTUM.min(frames - begin);
+            resampler.push(mixed.get(..count).unwrap_or_default(), &mut |sample| tail.push(sample, emit));
         }
     }
 
@@ -70,6 +75,9 @@ impl Recorder {
         self.tail.framer.position_samples()
     }
 }
+
+/// Samples that a browser gives at a time.
+const QUANTUM: usize = 128;
 
 impl Default for Recorder {
     fn default() -> Self {

@@ -87,11 +87,21 @@ impl Resampler {
 
     /// Takes `input` and hands every sample that it completes to `emit`.
     pub fn push(&mut self, input: &[f32], emit: &mut impl FnMut(f32)) {
-        for &sample in input {
-            self.feed(sample);
+        let mut rest = input;
+        while !rest.is_empty() {
+            // Up to the next output, and no further than there is room.
+            self.make_room();
+            let count = rest.len().min(self.owed.max(1) as usize).min(HISTORY - self.end);
+            let (now, later) = rest.split_at(count);
+            for (slot, &sample) in self.history.iter_mut().skip(self.end).zip(now) {
+                *slot = if sample.is_finite() { sample } else { 0.0 };
+            }
+            self.end += count;
+            self.owed = self.owed.saturating_sub(count as u32);
             while self.ready() {
                 emit(self.take());
             }
+            rest = later;
         }
     }
 
@@ -114,12 +124,9 @@ impl Resampler {
 
     /// Takes one input sample. Call it only while the output is not [`ready`](Self::ready), or the
     /// output in between is lost.
-    #[inline]
+    #[inline(never)]
     pub fn feed(&mut self, sample: f32) {
-        if self.end >= HISTORY {
-            self.end = self.taps.min(MAX_TAPS);
-            self.history.copy_within(HISTORY - self.end.., 0);
-        }
+        self.make_room();
         if let Some(slot) = self.history.get_mut(self.end) {
             *slot = if sample.is_finite() { sample } else { 0.0 };
             self.end += 1;
@@ -134,7 +141,7 @@ impl Resampler {
     }
 
     /// The next output sample. Call it only when [`ready`](Self::ready).
-    #[inline]
+    #[inline(never)]
     pub fn take(&mut self) -> f32 {
         let heard = self.history.get(self.end.wrapping_sub(self.taps)..self.end).unwrap_or_default();
         let sample = if self.rows == 0 { dot(self.row(self.phase), heard) } else { self.between_rows(heard) };
@@ -153,6 +160,13 @@ impl Resampler {
     /// Length of the filter in input samples: after as many zeros nothing of the past is left.
     pub fn length_samples(&self) -> usize {
         self.taps
+    }
+
+    fn make_room(&mut self) {
+        if self.end >= HISTORY {
+            self.end = self.taps.min(MAX_TAPS);
+            self.history.copy_within(HISTORY - self.end.., 0);
+        }
     }
 
     fn row(&self, row: u32) -> &[f32] {

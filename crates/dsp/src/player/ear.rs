@@ -54,9 +54,9 @@ impl Ear {
         self.latency_frames = u64::from(frames);
     }
 
-    /// A frame went out.
-    pub(super) fn tick(&mut self) {
-        self.frame += 1;
+    /// So many frames went out.
+    pub(super) fn tick(&mut self, frames: u64) {
+        self.frame += frames;
     }
 
     /// A stretch of a turn begins in this frame.
@@ -67,10 +67,10 @@ impl Ear {
         self.count += 1;
     }
 
-    /// One more sample of the stretch goes out.
-    pub(super) fn hear(&mut self) {
+    /// So many more samples of the stretch go out.
+    pub(super) fn hear(&mut self, samples: u64) {
         if let Some(newest) = self.newest_mut() {
-            newest.samples += 1;
+            newest.samples += samples;
         }
     }
 
@@ -200,8 +200,8 @@ mod tests {
         ear
     }
 
-    fn play(ear: &mut Ear, samples: u32, frames: u32) {
-        (0..samples).for_each(|_| ear.hear());
-        (0..frames).for_each(|_| ear.tick());
+    fn play(ear: &mut Ear, samples: u64, frames: u64) {
+        ear.hear(samples);
+        ear.tick(frames);
     }
 }

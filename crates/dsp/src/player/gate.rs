@@ -31,7 +31,8 @@ impl Gate {
         self.step == self.steps
     }
 
-    fn gain(&self) -> f32 {
+    /// The gain of the frame before.
+    pub(super) fn gain(&self) -> f32 {
         if self.arrived() {
             return self.to;
         }

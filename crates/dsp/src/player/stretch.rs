@@ -59,6 +59,11 @@ impl Stretch {
         ends
     }
 
+    /// Whether there is no repetition, not even one whose end is to be settled.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.lag == 0
+    }
+
     /// Drops a repetition under way, and what is owed.
     pub(super) fn stop(&mut self) {
         (self.owed, self.lag, self.step) = (0, 0, 0);

@@ -100,11 +100,11 @@ impl Turns {
         (self.count > 0).then(|| self.pieces[self.first % PIECES])
     }
 
-    /// One sample of the piece in front is played.
-    pub(super) fn play(&mut self) {
+    /// So many samples of the piece in front are played.
+    pub(super) fn play(&mut self, samples: u64) {
         let front = &mut self.pieces[self.first % PIECES];
-        front.waiting = front.waiting.saturating_sub(1);
-        front.position = front.position.saturating_add(1);
+        front.waiting = front.waiting.saturating_sub(samples);
+        front.position = front.position.saturating_add(samples);
     }
 
     /// Takes the piece in front away if all of it is played; returns its epoch and where it stopped.
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(turns.place(4, 0), Place::Overlap(0));
         assert_eq!(turns.place(3, 10), Place::Over);
         assert!(turns.front().unwrap().ended);
-        (0..10).for_each(|_| turns.play());
+        turns.play(10);
         assert_eq!(turns.pop_complete(), Some((3, 10)));
         assert_eq!(turns.pop_complete(), None);
     }
