@@ -612,7 +612,7 @@ impl Relay {
     }
 
     fn model_spoke(&mut self, said: &str, sound: &mut [Bytes], now: Moment) {
-        if said.is_empty() && sound.iter().all(|part| part.is_empty()) {
+        if said.is_empty() && sound.iter().all(Bytes::is_empty) {
             return;
         }
         self.bounds.somebody_speaks(now);

@@ -85,7 +85,7 @@ impl Turns {
 
     /// Sound of the model came, all that one message holds.
     pub(super) fn audio(&mut self, parts: &mut [Bytes], now: Moment) -> Vec<Word> {
-        if parts.iter().all(|part| part.is_empty()) || self.is_stale(now) {
+        if parts.iter().all(Bytes::is_empty) || self.is_stale(now) {
             return Vec::new();
         }
         let mut words = self.begin();
@@ -247,7 +247,7 @@ impl Turns {
 
     /// Whole samples, with the half that was carried over.
     fn join(&mut self, parts: &mut [Bytes]) -> Bytes {
-        let bytes = parts.iter().map(|part| part.len()).sum::<usize>() + usize::from(self.odd.is_some());
+        let bytes = parts.iter().map(Bytes::len).sum::<usize>() + usize::from(self.odd.is_some());
         if let ([part], None, true) = (&mut *parts, self.odd, bytes.is_multiple_of(2)) {
             return core::mem::take(part);
         }
