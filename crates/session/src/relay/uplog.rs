@@ -49,6 +49,7 @@ struct Sent {
 enum What {
     /// So much of the sound.
     Audio {
+        /// Bytes of PCM.
         bytes: u32,
     },
     /// The next of the texts.
@@ -140,7 +141,7 @@ impl Uplog {
         let wordless = self.sent.iter().take_while(|sent| sent.at < since).count();
         let before = self.sent.front().map(|sent| sent.before);
         let items = core::iter::from_fn(|| self.pop_front()).collect();
-        self.begin_anew();
+        self.clear();
         Again { items, wordless, before }
     }
 
@@ -154,7 +155,7 @@ impl Uplog {
 
     /// None of it is ever said again.
     pub(super) fn clear(&mut self) {
-        self.begin_anew();
+        *self = Self::default();
     }
 
     /// Takes the oldest, with its number.
@@ -167,10 +168,6 @@ impl Uplog {
             What::Mark(speaking) => Kept::Mark(speaking),
         };
         Some((number, kept))
-    }
-
-    fn begin_anew(&mut self) {
-        *self = Self::default();
     }
 
     fn forget_oldest(&mut self) {
