@@ -322,10 +322,10 @@ impl Call {
         if core::mem::replace(&mut self.manner, manner) != manner || self.has_unsent() {
             self.ask_sockets();
         }
-        if self.list.had_its_turn() {
+        let mut was_asleep = self.list.had_its_turn();
+        if was_asleep {
             yield_now().await;
         }
-        let mut was_asleep = false;
         poll_fn(|context| {
             if core::mem::replace(&mut was_asleep, true) {
                 self.clock = Instant::now();

@@ -371,7 +371,7 @@ impl fmt::Display for Broken {
 const MOST_PIECES: u32 = 1024;
 
 /// What a close code takes.
-pub(crate) const CODE_BYTES: usize = 2;
+const CODE_BYTES: usize = 2;
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;

@@ -1,6 +1,6 @@
 //! What waits to be sent: in order, bounded, and without what an interruption made stale.
 
-use crate::frames::{CODE_BYTES, Content, Kind};
+use crate::frames::{Content, Kind, Message};
 use core::time::Duration;
 use std::collections::VecDeque;
 use tokio::time::Instant;
@@ -20,19 +20,15 @@ pub(crate) struct Outbox<M> {
 /// One frame on its way to a phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// A message.
-    Text(String),
+    Message(Message),
     /// A piece of the model's voice.
     Audio(AudioFrame),
-    /// Are you there?
-    Ping,
-    /// The last one.
-    Close {
-        /// The close code.
-        code: u16,
-        /// The close reason, at most [`LONGEST_REASON_BYTES`].
-        reason: String,
-    },
+}
+
+impl From<Message> for Frame {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
 }
 
 impl<M: Content> Outbox<M> {
@@ -122,31 +118,22 @@ impl Outbox<Frame> {
 impl Content for Frame {
     fn kind(&self) -> Kind {
         match self {
-            Self::Text(_) => Kind::Text,
+            Self::Message(message) => message.kind(),
             Self::Audio(_) => Kind::Binary,
-            Self::Ping => Kind::Ping,
-            Self::Close { .. } => Kind::Close,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Message(message) => message.bytes(),
             Self::Audio(frame) => frame.bytes(),
-            Self::Ping => 0,
-            Self::Close { reason, .. } => CODE_BYTES + reason.len(),
         }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Message(message) => message.write(out),
             Self::Audio(frame) => frame.write(out),
-            Self::Ping => {}
-            Self::Close { code, reason } => {
-                out.extend_from_slice(&code.to_be_bytes());
-                out.extend_from_slice(reason.as_bytes());
-            }
         }
     }
 }
@@ -229,7 +216,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Frame {
-        Frame::Text(text.to_owned())
+        Message::Text(text.to_owned()).into()
     }
 
     fn audio(epoch: u32) -> Frame {
@@ -244,6 +231,6 @@ mod tests {
     }
 
     fn close() -> Frame {
-        Frame::Close { code: 1000, reason: String::new() }
+        Message::Close(Some((1000, String::new()))).into()
     }
 }

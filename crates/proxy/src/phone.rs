@@ -92,7 +92,7 @@ impl Phone {
             return Poll::Ready(Heard::Fault(self.too_slow()));
         }
         if now >= self.ping_at {
-            self.line.send(Frame::Ping);
+            self.line.send(Message::Ping(Bytes::new()).into());
             self.ping_at = now + PING_EVERY;
         }
         let _ = self.line.poll_write(context);
@@ -133,7 +133,7 @@ impl Phone {
 
     /// Sends an encoded message.
     pub(crate) fn send_text(&mut self, text: String) {
-        self.line.send(Frame::Text(text));
+        self.line.send(Message::Text(text).into());
     }
 
     /// Sends a piece of the model's voice.
@@ -144,7 +144,7 @@ impl Phone {
     /// Says goodbye after everything that waits.
     pub(crate) fn send_close(&mut self, code: u16, reason: &str) {
         let end = reason.floor_char_boundary(LONGEST_REASON_BYTES);
-        self.line.send(Frame::Close { code, reason: reason[..end].to_owned() });
+        self.line.send(Message::Close(Some((code, reason[..end].to_owned()))).into());
     }
 
     /// Tells what went wrong and says goodbye.
