@@ -247,10 +247,6 @@ impl Relay {
         self.ledger.enters(hello);
         self.queue.push_back(RelayOutput::Seat);
         self.told.keep(self.seat.is_kept());
-        if self.stream.tune(hello.audio.rate_hz, self.config.silence_duration) {
-            // What was said at another rate cannot be said again among what is said at this one.
-            self.uplog.clear();
-        }
         if self.phase == Phase::Fresh {
             self.begin(hello, now);
         } else {
@@ -265,6 +261,7 @@ impl Relay {
             self.told.go_on(resume.next);
         }
         self.early = Early::for_rate(hello.audio.rate_hz);
+        self.tune(hello.audio.rate_hz);
         if hello.mode == Mode::PushToTalk {
             service::leave_turns_to_the_client(&mut self.config.setup);
         }
@@ -274,6 +271,10 @@ impl Relay {
 
     /// A phone takes the call up again: it is told what it missed, and how much of its own came.
     fn go_on(&mut self, hello: &Hello, now: Moment) {
+        // Sound that waits for the service is said at the rate it was recorded at.
+        if self.early.tune(self.number(), hello.audio.rate_hz) {
+            self.tune(hello.audio.rate_hz);
+        }
         self.told.received(hello.resume.as_ref().map_or(u32::MAX, |resume| resume.next));
         if self.phase == Phase::Talking {
             self.say_ready(self.next_of_the_phone());
@@ -554,7 +555,7 @@ impl Relay {
     /// Passes on what waits and may go.
     fn catch_up(&mut self, now: Moment) {
         while let Some((number, kept)) = self.early.next(now) {
-            if !matches!(kept, Kept::End) {
+            if !matches!(kept, Kept::End | Kept::Rate(_)) {
                 self.passed = number.saturating_add(1);
             }
             self.deliver(number, kept, now);
@@ -572,6 +573,15 @@ impl Relay {
             Kept::End => self.end_stream(),
             Kept::Text(text) => self.send_text(text, now),
             Kept::Mark(speaking) => self.stream.mark(speaking, &mut self.queue),
+            Kept::Rate(rate_hz) => self.tune(rate_hz),
+        }
+    }
+
+    /// The person's sound has this rate from here on.
+    fn tune(&mut self, rate_hz: u32) {
+        if self.stream.tune(rate_hz, self.config.silence_duration) {
+            // What was said at another rate cannot be said again among what is said at this one.
+            self.uplog.clear();
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) enum Kept {
     End,
     /// The phone marks where speech begins or ends.
     Mark(bool),
+    /// Sound that follows has so many samples a second.
+    Rate(u32),
 }
 
 impl Kept {
@@ -46,6 +48,16 @@ impl Early {
     /// Keeps sound of this rate.
     pub(super) fn for_rate(rate_hz: u32) -> Self {
         Self { rate_hz, ..Self::default() }
+    }
+
+    /// Sound that is kept from here on has this rate; whether that is so at once, for nothing waits.
+    pub(super) fn tune(&mut self, number: u32, rate_hz: u32) -> bool {
+        if self.items.is_empty() {
+            self.rate_hz = rate_hz;
+        } else {
+            self.items.push_back((number, Kept::Rate(rate_hz)));
+        }
+        self.items.is_empty()
     }
 
     /// Keeps sound; before the service listens, the oldest gives way.
@@ -103,7 +115,7 @@ impl Early {
             match &kept {
                 Kept::Audio(pcm) => self.audio_bytes += pcm.len(),
                 Kept::Text(text) => self.text_bytes += text.len() + TEXT_OVERHEAD_BYTES,
-                Kept::End | Kept::Mark(_) => {}
+                Kept::End | Kept::Mark(_) | Kept::Rate(_) => {}
             }
             self.items.push_front((number, kept));
         }
@@ -139,6 +151,7 @@ impl Early {
                 self.due_at = Some(due_at + self.length(pcm) / pace);
             }
             Kept::Text(text) => self.text_bytes -= text.len() + TEXT_OVERHEAD_BYTES,
+            Kept::Rate(rate_hz) => self.rate_hz = *rate_hz,
             Kept::End | Kept::Mark(_) => {}
         }
         Some((number, kept))

@@ -118,7 +118,7 @@ impl Relay {
         let words = if remembers { since_handle } else { self.recap.last_of_person().to_owned() };
         let sound = again.iter().map(|(_, kept)| match kept {
             Kept::Audio(pcm) => self.early.length(pcm),
-            Kept::Text(_) | Kept::End | Kept::Mark(_) => Duration::ZERO,
+            Kept::Text(_) | Kept::End | Kept::Mark(_) | Kept::Rate(_) => Duration::ZERO,
         });
         let sound: Duration = sound.sum();
         if !sound.is_zero() {

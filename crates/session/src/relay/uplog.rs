@@ -83,6 +83,8 @@ impl Uplog {
             }
             Kept::End => What::End,
             Kept::Mark(speaking) => What::Mark(*speaking),
+            // No one is told: it goes with the sound.
+            Kept::Rate(_) => return,
         };
         self.sent.push_back(Sent { at: now, number, before, what });
         let most_bytes = before.rate_hz() as usize * 2 * MOST_AUDIO.as_secs() as usize;

@@ -1,8 +1,9 @@
 //! Words spoken before anyone listens.
 
-use crate::pair::{Pair, Said, ms};
+use crate::pair::{Pair, Said, frame_of, hello, ms, relay_config};
 use std::time::Duration;
-use vivavoce_session::ClientInput;
+use vivavoce_session::{ClientInput, Moment, Relay, RelayInput, RelayOutput};
+use vivavoce_wire::audio::{AudioFrame, Codec, Kind};
 use vivavoce_wire::message::FromProxy;
 
 #[test]
@@ -80,4 +81,49 @@ fn the_oldest_gives_way_and_is_counted() {
     pair.until("ready", Pair::is_ready);
     pair.pass(Duration::from_secs(11));
     assert!(pair.service.samples_of(5) >= 20 * 16_000);
+}
+
+#[test]
+fn what_waits_is_said_at_the_rate_it_was_recorded_at_whoever_takes_the_call_over() {
+    let (mut relay, mut now) = (Relay::new(relay_config()), Moment::default());
+    let mut heard: Vec<(u32, usize)> = Vec::new();
+    let mut tell = |relay: &mut Relay, input, now| {
+        relay.handle(input, now);
+        loop {
+            match relay.poll() {
+                RelayOutput::Uplink { pcm, rate_hz } => heard.push((rate_hz, pcm.len() / 2)),
+                RelayOutput::Timeout(wakes) => return wakes,
+                _ => {}
+            }
+        }
+    };
+    let rates_hz = [16_000, 48_000, 8_000];
+    for rate_hz in rates_hz {
+        let mut hello = hello();
+        hello.audio.rate_hz = rate_hz;
+        tell(&mut relay, RelayInput::PhoneEnters { hello: Box::new(hello), secret: None }, now);
+        for sequence in 0..10 {
+            let payload = frame_of(5, rate_hz as usize / 50);
+            let frame = AudioFrame {
+                kind: Kind::Microphone,
+                codec: Codec::Pcm,
+                epoch: 0,
+                sequence,
+                position: 0,
+                payload,
+            };
+            tell(&mut relay, RelayInput::PhoneBinary(frame.encode()), now);
+        }
+    }
+    tell(&mut relay, RelayInput::ServiceOpen, now);
+    let ready = RelayInput::of_service(br#"{"setupComplete":{}}"#).unwrap();
+    let mut wakes = tell(&mut relay, ready, now);
+    let end = now + ms(400);
+    while let Some(at) = wakes.filter(|at| *at <= end) {
+        now = at;
+        wakes = tell(&mut relay, RelayInput::Timeout, now);
+    }
+    let expected: Vec<_> =
+        rates_hz.iter().flat_map(|rate_hz| vec![(*rate_hz, *rate_hz as usize / 50); 10]).collect();
+    assert_eq!(heard, expected, "600 ms, at twice the pace of speech");
 }
