@@ -52,9 +52,11 @@ impl Early {
 
     /// Sound that is kept from here on has this rate; whether that is so at once, for nothing waits.
     pub(super) fn tune(&mut self, number: u32, rate_hz: u32) -> bool {
+        let rate =
+            |(_, kept): &(u32, Kept)| if let Kept::Rate(rate_hz) = kept { Some(*rate_hz) } else { None };
         if self.items.is_empty() {
             self.rate_hz = rate_hz;
-        } else {
+        } else if self.items.iter().rev().find_map(rate).unwrap_or(self.rate_hz) != rate_hz {
             self.items.push_back((number, Kept::Rate(rate_hz)));
         }
         self.items.is_empty()
@@ -246,6 +248,18 @@ mod tests {
 
     fn all(early: &mut Early, now: Moment) -> Vec<Kept> {
         core::iter::from_fn(|| early.next(now)).map(|(_, kept)| kept).collect()
+    }
+
+    #[test]
+    fn a_phone_of_the_same_rate_adds_nothing_however_often_it_comes() {
+        let mut early = Early::for_rate(16_000);
+        assert!(early.tune(0, 8_000), "nothing waits");
+        early.keep_end(1);
+        for rate_hz in [8_000, 8_000, 48_000, 48_000, 48_000] {
+            assert!(!early.tune(1, rate_hz));
+        }
+        early.begin(Moment::default());
+        assert_eq!(all(&mut early, Moment::default()), [Kept::End, Kept::Rate(48_000)]);
     }
 
     #[test]
