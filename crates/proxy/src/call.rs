@@ -107,7 +107,10 @@ impl Call {
         let counted = house.metrics.count();
         let meter = Meter::new(rules.limits().frames_per_s, rules.limits().bytes_per_s);
         let id = visitor.call.clone();
-        let errands = Errands::new(Arc::clone(&rules.toolbox), visitor);
+        let errands = {
+            let (toolbox, store) = (Arc::clone(&rules.toolbox), Arc::clone(&house.store));
+            Errands::new(toolbox, visitor, store, shutdown.clone())
+        };
         Self {
             id,
             house,

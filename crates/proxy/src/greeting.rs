@@ -13,12 +13,13 @@ use crate::phone::{Heard, Phone};
 use crate::rules::Rules;
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use crate::tools::Visitor;
+use crate::tools::notes::begun;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
-use vivavoce_session::{Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
+use vivavoce_session::{Begun, Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
 use vivavoce_wire::message::{Hello, Resume};
 use vivavoce_wire::{Code, Trouble};
 
@@ -139,7 +140,8 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
     let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
-    lead(house, id, record, phone, hello, Some(user), Stay { rules, room, ticket }).await;
+    let past = Past { record, begun: Vec::new() };
+    lead(house, id, past, phone, hello, Some(user), Stay { rules, room, ticket }).await;
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
@@ -213,7 +215,9 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            lead(house, resume.call, record, phone, hello, caller, Stay { rules, room, ticket: None }).await;
+            let begun = begun(&*house.store, &resume.call).await;
+            let (past, stay) = (Past { record, begun }, Stay { rules, room, ticket: None });
+            lead(house, resume.call, past, phone, hello, caller, stay).await;
         }
         Ok(None) => {}
         Err((phone, trouble)) => send_away(phone, trouble).await,
@@ -289,7 +293,7 @@ impl Stay {
 async fn lead(
     house: Arc<House>,
     id: String,
-    record: Record,
+    past: Past,
     phone: Phone,
     hello: Box<Hello>,
     user: Option<User>,
@@ -297,7 +301,8 @@ async fn lead(
 ) {
     let span = tracing::info_span!("call", id);
     let rules = Arc::clone(&stay.rules);
-    let relay = relay_config(&rules, &id, &record, &hello);
+    let Past { record, begun } = past;
+    let relay = relay_config(&rules, &id, &record, begun, &hello);
     let rooms = rooms(&rules, &record.user).into_iter().map(|room| room.name).collect();
     let budget = budget(&house, &rules, &record.user).map(Arc::new);
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
@@ -320,13 +325,20 @@ async fn lead(
     desk.desks.spawn(led.instrument(span));
 }
 
+/// What was before a call, or before this proxy had it.
+struct Past {
+    record: Record,
+    /// Tools that another proxy ran.
+    begun: Vec<Begun>,
+}
+
 /// What the relay must know, of what was before it too.
-fn relay_config(rules: &Rules, id: &str, record: &Record, hello: &Hello) -> RelayConfig {
+fn relay_config(rules: &Rules, id: &str, record: &Record, begun: Vec<Begun>, hello: &Hello) -> RelayConfig {
     let checkpoint = record.checkpoint.clone();
     let model = checkpoint.as_ref().map(|checkpoint| checkpoint.model.clone());
     let epoch = if hello.resume.is_some() { record.turn.saturating_add(TURNS_UNSEEN) } else { 0 };
     let next = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next);
-    let earlier = Earlier { handle: checkpoint.map(|checkpoint| checkpoint.handle), next, epoch };
+    let earlier = Earlier { handle: checkpoint.map(|checkpoint| checkpoint.handle), next, epoch, begun };
     rules.relay_config(id.to_owned(), Some(earlier), model)
 }
 

@@ -47,6 +47,16 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Adds to an account, and says what is on it then; it is closed so long after its first sum.
     fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64>;
 
+    /// Writes down under a key what was begun for a call, and for how long that is to be known. Of each call the
+    /// [`MOST_NOTES`] are kept that last longest.
+    fn note<'a>(&'a self, call: &'a str, key: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()>;
+
+    /// Strikes such a note out.
+    fn strike<'a>(&'a self, call: &'a str, key: &'a str) -> Answer<'a, ()>;
+
+    /// All such notes of a call, and for how much longer each is kept.
+    fn notes<'a>(&'a self, call: &'a str) -> Answer<'a, Vec<(String, Duration)>>;
+
     /// A user begins this call: where their conversation stood until now, if that is not too long ago. From here on it
     /// is this call's.
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>>;
@@ -145,6 +155,9 @@ impl fmt::Display for Away {
 }
 
 impl std::error::Error for Away {}
+
+/// Each may hold a tool's arguments and its result, of 64 KiB both.
+pub(crate) const MOST_NOTES: usize = 32;
 
 /// How long a call stays with a proxy that says nothing more.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -322,6 +335,41 @@ mod tests {
                 Ok(None),
                 "the old call has no say, the new one said nothing"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_for_a_call_is_known_for_its_time_and_the_rest_gives_way() {
+        for (store, _redis) in registries().await {
+            let texts = async |call| {
+                let mut texts: Vec<_> = store.notes(call).await.unwrap();
+                texts.sort();
+                texts
+            };
+            assert_eq!(texts("c").await, []);
+            store.note("c", "long", "begun", Duration::from_secs(60)).await.unwrap();
+            store.note("c", "long", "done", Duration::from_secs(50)).await.unwrap();
+            store.note("c", "short", "s", Duration::from_millis(300)).await.unwrap();
+            store.note("other", "o", "of another", Duration::from_secs(60)).await.unwrap();
+            let there = texts("c").await;
+            assert_eq!(there.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(), ["done", "s"]);
+            assert!(
+                there[0].1 <= Duration::from_secs(50) && there[0].1 > Duration::from_secs(30),
+                "{there:?}"
+            );
+            while texts("c").await.len() == 2 {
+                sleep(Duration::from_millis(20)).await;
+            }
+            for number in 0..MOST_NOTES {
+                let stay = Duration::from_secs(100 + number as u64);
+                store.note("c", &number.to_string(), &number.to_string(), stay).await.unwrap();
+            }
+            assert_eq!(texts("c").await.len(), MOST_NOTES);
+            assert!(texts("c").await.iter().all(|(text, _)| text != "done"), "the first to end gives way");
+            store.strike("c", "7").await.unwrap();
+            store.strike("c", "never written").await.unwrap();
+            assert!(texts("c").await.len() == MOST_NOTES - 1);
+            assert_eq!(texts("other").await.len(), 1);
         }
     }
 }

@@ -3,9 +3,11 @@
 //! - `webhook`: one tool's webhook: how it is asked, how often, for how long;
 //! - `request`: what it is sent, and how that is signed;
 //! - `answer`: what its answers mean;
+//! - `notes`: what is known of all this, should another proxy take the call over;
 //! - `way`: which addresses may be reached, and the connection to one.
 
 mod answer;
+pub(crate) mod notes;
 mod request;
 pub(crate) mod way;
 mod webhook;
@@ -13,11 +15,14 @@ mod webhook;
 use crate::admission::User;
 use crate::config::{Behaviour, Config, ToolSettings};
 use crate::environment::Environment;
+use crate::store::Store;
 use core::task::{Context, Poll, ready};
 use jsonschema::Validator;
+use notes::Notes;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use vivavoce_gemini::{Behavior, FunctionDeclaration, Scheduling};
 use vivavoce_session::{Job, Tool, ToolOutcome, Tools};
@@ -86,7 +91,6 @@ impl Toolbox {
 
 /// What the model and the relay are told of a tool.
 fn tool(settings: &ToolSettings) -> Tool {
-    let tries = settings.retries + 1;
     Tool {
         declaration: FunctionDeclaration {
             name: settings.name.clone(),
@@ -100,7 +104,7 @@ fn tool(settings: &ToolSettings) -> Tool {
         },
         confirm: settings.confirm,
         says: settings.says.clone(),
-        deadline: settings.timeout * tries + webhook::pauses(settings.retries) + webhook::SLACK,
+        deadline: webhook::longest(settings.timeout, settings.retries) + webhook::SLACK,
         scheduling: settings.scheduling.as_deref().map(Scheduling::from),
     }
 }
@@ -109,13 +113,21 @@ fn tool(settings: &ToolSettings) -> Tool {
 pub(crate) struct Errands {
     toolbox: Arc<Toolbox>,
     visitor: Visitor,
+    notes: Notes,
     running: HashMap<String, AbortHandle>,
     done: JoinSet<(String, ToolOutcome)>,
 }
 
 impl Errands {
-    pub(crate) fn new(toolbox: Arc<Toolbox>, visitor: Visitor) -> Self {
-        Self { toolbox, visitor, running: HashMap::new(), done: JoinSet::new() }
+    /// None yet; what becomes of them is written down in `store`.
+    pub(crate) fn new(
+        toolbox: Arc<Toolbox>,
+        visitor: Visitor,
+        store: Arc<dyn Store>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        let notes = Notes::new(store, visitor.call.clone(), shutdown);
+        Self { toolbox, visitor, notes, running: HashMap::new(), done: JoinSet::new() }
     }
 
     /// What is wrong with a job's arguments; none if they fit.
@@ -127,10 +139,10 @@ impl Errands {
     pub(crate) fn run(&mut self, job: Job) {
         let key = job.key.clone();
         let webhook = self.toolbox.hooks.get(&job.name).map(|hook| Arc::clone(&hook.webhook));
-        let visitor = self.visitor.clone();
+        let (visitor, notes) = (self.visitor.clone(), self.notes.clone());
         let task = self.done.spawn(async move {
             let outcome = match webhook {
-                Some(webhook) => webhook.run(&job, &visitor).await,
+                Some(webhook) => run(&webhook, &job, &visitor, &notes).await,
                 None => ToolOutcome::Error(format!("{} is not there any more.", job.name)),
             };
             (job.key, outcome)
@@ -142,6 +154,7 @@ impl Errands {
     pub(crate) fn abort(&mut self, key: &str) {
         if let Some(task) = self.running.remove(key) {
             task.abort();
+            self.notes.strike(key);
         }
     }
 
@@ -163,6 +176,25 @@ impl Drop for Errands {
     fn drop(&mut self) {
         self.done.detach_all();
     }
+}
+
+/// Does a job, or finds out what came of it where another proxy began it.
+async fn run(webhook: &Webhook, job: &Job, visitor: &Visitor, notes: &Notes) -> ToolOutcome {
+    if job.is_begun {
+        let came = if webhook.may_repeat() {
+            notes.outcome(&job.key).await
+        } else {
+            // It may run there to its end: nobody here knows whether that proxy died or only let go of the call.
+            Some(notes.wait_for_outcome(job).await)
+        };
+        if let Some(outcome) = came {
+            return outcome;
+        }
+    }
+    notes.begins(job, webhook.longest()).await;
+    let outcome = webhook.run(job, visitor).await;
+    notes.ends(job, &outcome);
+    outcome
 }
 
 /// More than anybody dictates.

@@ -4,20 +4,16 @@
 
 mod stage;
 
-use futures_util::{SinkExt, StreamExt};
-use ring::hmac;
 use serde_json::{Value, json};
-use stage::{Folder, Phone, Proxy, get, patiently, service, simulator};
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use stage::hook::{Hook, Kind, Request, SECRET, settings};
+use stage::model::Model;
+use stage::{Folder, Phone, Proxy, get, patiently, simulator};
+use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
 use vivavoce_proxy::config::{Config, ToolSettings};
 use vivavoce_proxy::environment::Environment;
 use vivavoce_sim::{Certificate, Options};
@@ -96,7 +92,7 @@ async fn a_second_answer_is_heard_by_nobody() {
     // Another call is another request, and no leftover answers it.
     assert_eq!(stage.asks("book_table", &json!({"people": 2})).await["response"]["output"], "first");
     assert_eq!(hook.requests().len(), 2);
-    assert_eq!(stage.answers, 2);
+    assert_eq!(stage.model.answers, 2);
 }
 
 #[tokio::test]
@@ -170,21 +166,21 @@ async fn a_redirect_leads_nowhere() {
 async fn a_call_that_is_taken_back_breaks_its_request_off() {
     let mut hook = Hook::open(Kind::Hangs).await;
     let mut stage = Stage::with(&hook, |tool| tool.timeout = Duration::from_secs(60)).await;
-    stage.calls("book_table", &json!({"people": 4})).await;
+    stage.model.calls("book_table", &json!({"people": 4})).await;
     hook.until_asked().await;
-    stage.service_says(&json!({"toolCallCancellation": {"ids": ["call_1"]}})).await;
+    stage.model.says(&json!({"toolCallCancellation": {"ids": ["call_1"]}})).await;
     hook.until_left().await;
     stage.until_shown(ToolState::Cancelled).await;
     // And the next one is answered, so nothing was said of the first.
     assert_eq!(stage.asks("nobody", &json!({})).await["id"], "call_2");
-    assert_eq!(stage.answers, 1);
+    assert_eq!(stage.model.answers, 1);
 }
 
 #[tokio::test]
 async fn what_has_effects_is_sent_once_the_person_allows_it() {
     let mut hook = Hook::open(Kind::Json("{}")).await;
     let mut stage = Stage::with(&hook, |tool| tool.confirm = true).await;
-    stage.calls("book_table", &json!({"people": 4})).await;
+    stage.model.calls("book_table", &json!({"people": 4})).await;
     let FromProxy::Tool { id, arguments, confirmation, .. } = stage.until_shown(ToolState::Confirm).await
     else {
         unreachable!("it is one")
@@ -201,15 +197,15 @@ async fn what_has_effects_is_sent_once_the_person_allows_it() {
     stage.until_shown(ToolState::Done).await;
     let body: Value = serde_json::from_slice(&hook.requests()[0].body).unwrap();
     assert_eq!(body["confirmed"], true);
-    assert_eq!(stage.answer().await["id"], "call_1");
+    assert_eq!(stage.model.answer().await["id"], "call_1");
 
-    stage.calls("book_table", &json!({"people": 5})).await;
+    stage.model.calls("book_table", &json!({"people": 5})).await;
     let FromProxy::Tool { id, confirmation, .. } = stage.until_shown(ToolState::Confirm).await else {
         unreachable!("it is one")
     };
     let no = json!({"type": "tool_confirm", "id": id, "confirmation": confirmation, "approved": false});
     stage.phone.say(&no.to_string()).await;
-    assert!(stage.answer().await["response"]["error"].as_str().unwrap().contains("did not allow"));
+    assert!(stage.model.answer().await["response"]["error"].as_str().unwrap().contains("did not allow"));
     assert_eq!(hook.requests().len(), 1);
 }
 
@@ -255,7 +251,7 @@ async fn a_page_s_own_function_is_run_in_the_page() {
         .map(|declared| declared["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["book_table", "show_map"]);
-    stage.calls("show_map", &json!({"at": "sea"})).await;
+    stage.model.calls("show_map", &json!({"at": "sea"})).await;
     let FromProxy::Tool { id, arguments, .. } = stage.until_shown(ToolState::Running).await else {
         unreachable!("it is one")
     };
@@ -264,7 +260,7 @@ async fn a_page_s_own_function_is_run_in_the_page() {
         .phone
         .say(&json!({"type": "tool_result", "id": id, "result": {"output": "blue"}}).to_string())
         .await;
-    assert_eq!(stage.answer().await["response"], json!({"output": "blue"}));
+    assert_eq!(stage.model.answer().await["response"], json!({"output": "blue"}));
 }
 
 #[tokio::test]
@@ -378,39 +374,12 @@ async fn the_simulator_s_model_calls_and_goes_on_talking() {
 
 // ---- The stage.
 
-const SECRET: &str = "a long random text";
-
-/// A tool's settings as a file would have them.
-fn settings(more: &str) -> ToolSettings {
-    let toml = format!(
-        r#"
-        [[tools]]
-        name = "book_table"
-        description = "Reserves a table."
-        url = "http://127.0.0.1:1/webhook/x?y=1"
-        secret_env = "TOOL_SECRET"
-        confirm = false
-        allow_private = true
-        {more}
-        [tools.parameters]
-        type = "object"
-        properties = {{ people = {{ type = "integer" }}, note = {{ type = "string" }} }}
-        required = ["people"]
-        additionalProperties = false
-        "#
-    );
-    Config::parse(&toml).unwrap().tools.remove(0)
-}
-
 /// A proxy with one tool, a phone, and a model that calls what it is told to call.
 struct Stage {
     proxy: Proxy,
     phone: Phone,
+    model: Model,
     setup: Value,
-    to_phone: mpsc::Sender<String>,
-    from_proxy: mpsc::Receiver<Value>,
-    calls: usize,
-    answers: usize,
 }
 
 impl Stage {
@@ -437,35 +406,11 @@ impl Stage {
         let mut tool = settings("");
         tool.url = format!("http://{}/webhook/x?y=1", hook.address).parse().unwrap();
         change(&mut tool);
-        let (to_phone, words) = mpsc::channel::<String>(16);
-        let (heard, mut from_proxy) = mpsc::channel(16);
-        let words = Arc::new(tokio::sync::Mutex::new(words));
-        let upstream = service(move |mut socket| {
-            let (words, heard) = (Arc::clone(&words), heard.clone());
-            async move {
-                let mut words = words.lock().await;
-                loop {
-                    tokio::select! {
-                        Some(word) = words.recv() => socket.send(Message::text(word)).await.unwrap(),
-                        message = socket.next() => {
-                            let Some(Ok(message)) = message else { return };
-                            let Ok(message) = serde_json::from_slice::<Value>(&message.into_data()) else { continue };
-                            if message.get("setup").is_some() {
-                                socket.send(Message::text(r#"{"setupComplete":{}}"#)).await.unwrap();
-                            }
-                            if message.get("setup").is_some() || message.get("toolResponse").is_some() {
-                                heard.send(message).await.unwrap();
-                            }
-                        }
-                    }
-                }
-            }
-        })
-        .await;
+        let mut model = Model::open().await;
         let secrets = BTreeMap::from([("TOOL_SECRET".to_owned(), SECRET.to_owned())]);
         let environment = Environment { secrets, ..environment };
         let settings = |config: &mut Config| {
-            config.upstream_url = Some(format!("ws://{upstream}"));
+            config.upstream_url = Some(format!("ws://{}", model.address));
             config.tools = vec![tool];
             change_all(config);
         };
@@ -475,32 +420,12 @@ impl Stage {
             .say(&format!(r#"{{"type":"hello","audio":{{"rate_hz":16000}},"functions":{functions}}}"#))
             .await;
         phone.wait_ready().await;
-        let setup = patiently(from_proxy.recv()).await.unwrap()["setup"].take();
-        Self { proxy, phone, setup, to_phone, from_proxy, calls: 0, answers: 0 }
-    }
-
-    async fn service_says(&self, message: &Value) {
-        self.to_phone.send(message.to_string()).await.unwrap();
-    }
-
-    async fn calls(&mut self, name: &str, arguments: &Value) {
-        self.calls += 1;
-        let call = json!({"id": format!("call_{}", self.calls), "name": name, "args": arguments});
-        self.service_says(&json!({"toolCall": {"functionCalls": [call]}})).await;
-    }
-
-    /// The next answer that the service is given.
-    async fn answer(&mut self) -> Value {
-        let message = patiently(self.from_proxy.recv()).await.unwrap();
-        let answers = message["toolResponse"]["functionResponses"].as_array().unwrap().clone();
-        assert_eq!(answers.len(), 1);
-        self.answers += 1;
-        answers[0].clone()
+        let setup = model.setup().await;
+        Self { proxy, phone, model, setup }
     }
 
     async fn asks(&mut self, name: &str, arguments: &Value) -> Value {
-        self.calls(name, arguments).await;
-        self.answer().await
+        self.model.asks(name, arguments).await
     }
 
     async fn until_shown(&mut self, wanted: ToolState) -> FromProxy {
@@ -508,158 +433,4 @@ impl Stage {
             |message: &FromProxy| matches!(message, FromProxy::Tool { state, .. } if *state == wanted);
         self.phone.wait(|message| Some(message).filter(is_it)).await
     }
-}
-
-/// What a webhook does with those who ask.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Json(&'static str),
-    Text(&'static str),
-    Html,
-    Status(u16),
-    Redirect(SocketAddr),
-    /// 10 MB, with their length or without.
-    Huge,
-    Endless,
-    Hangs,
-    HangsInBody,
-    Dies,
-    DiesInBody,
-    Nonsense,
-    /// Two answers to one request.
-    Twice,
-    FailsTwice,
-}
-
-/// A webhook that notes all that it is asked.
-struct Hook {
-    address: SocketAddr,
-    seen: Arc<Mutex<(usize, Vec<Request>)>>,
-    asked: mpsc::Receiver<()>,
-    left: mpsc::Receiver<()>,
-}
-
-#[derive(Clone, Debug)]
-struct Request {
-    path: String,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// As docs/TOOLS.md says how to check it.
-    fn is_signed(&self) -> bool {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-        let text = [self.headers["x-vivavoce-timestamp"].as_bytes(), b".", &self.body].concat();
-        let hex = self.headers["x-vivavoce-signature"].strip_prefix("sha256=").unwrap();
-        let tag: Vec<u8> =
-            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
-        hmac::verify(&key, &text, &tag).is_ok()
-    }
-}
-
-impl Hook {
-    async fn open(kind: Kind) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let seen: Arc<Mutex<(usize, Vec<Request>)>> = Arc::default();
-        let (tell_asked, asked) = mpsc::channel(16);
-        let (tell_left, left) = mpsc::channel(16);
-        let notes = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                notes.lock().unwrap().0 += 1;
-                let (notes, tell_asked, tell_left) =
-                    (Arc::clone(&notes), tell_asked.clone(), tell_left.clone());
-                tokio::spawn(async move {
-                    let mut stream = BufReader::new(stream);
-                    let Some(request) = read(&mut stream).await else { return };
-                    let tried = {
-                        let mut notes = notes.lock().unwrap();
-                        notes.1.push(request);
-                        notes.1.len()
-                    };
-                    let _ = tell_asked.try_send(());
-                    answer(kind, &mut stream, tried).await;
-                    // Until the other side leaves.
-                    let _ = stream.read_to_end(&mut Vec::new()).await;
-                    let _ = tell_left.try_send(());
-                });
-            }
-        });
-        Self { address, seen, asked, left }
-    }
-
-    fn requests(&self) -> Vec<Request> {
-        self.seen.lock().unwrap().1.clone()
-    }
-
-    fn connections(&self) -> usize {
-        self.seen.lock().unwrap().0
-    }
-
-    async fn until_asked(&mut self) {
-        patiently(self.asked.recv()).await.unwrap();
-    }
-
-    async fn until_left(&mut self) {
-        patiently(self.left.recv()).await.unwrap();
-    }
-}
-
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut line = String::new();
-    stream.read_line(&mut line).await.ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    assert!(line.starts_with("POST "), "{line}");
-    let mut headers = HashMap::new();
-    loop {
-        line.clear();
-        stream.read_line(&mut line).await.ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Request { path, headers, body })
-}
-
-async fn answer(kind: Kind, stream: &mut BufReader<TcpStream>, tried: usize) {
-    let whole = |status: u16, kind: &str, body: &str| {
-        format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    };
-    let json = |body: &str| whole(200, "application/json", body);
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
-    let text = match kind {
-        Kind::Json(body) => json(body),
-        Kind::Text(body) => whole(200, "text/plain", body),
-        Kind::Html => whole(200, "text/html", "<!DOCTYPE html><title>n8n</title>"),
-        Kind::Status(status) => whole(status, "text/html", "<h1>Error</h1>"),
-        Kind::Redirect(to) => {
-            format!("HTTP/1.1 302 Found\r\nLocation: http://{to}/\r\nContent-Length: 0\r\n\r\n")
-        }
-        Kind::Huge => format!("{head}Content-Length: 10000000\r\n\r\n\"{}\"", "x".repeat(9_999_998)),
-        Kind::Endless => {
-            format!("{head}Transfer-Encoding: chunked\r\n\r\n")
-                + &format!("{:x}\r\n{}\r\n", 1_000, "x".repeat(1_000)).repeat(10_000)
-        }
-        Kind::Hangs => return,
-        Kind::HangsInBody => format!("{head}Content-Length: 50\r\n\r\n{{\"output\":"),
-        Kind::Dies => {
-            let _ = stream.shutdown().await;
-            return;
-        }
-        Kind::DiesInBody => {
-            let _ =
-                stream.write_all(format!("{head}Content-Length: 50\r\n\r\n{{\"output\":").as_bytes()).await;
-            let _ = stream.shutdown().await;
-            return;
-        }
-        Kind::Nonsense => "220 mail.example ESMTP\r\n".to_owned(),
-        Kind::Twice => json(r#"{"output":"first"}"#) + &json(r#"{"output":"second"}"#),
-        Kind::FailsTwice if tried < 3 => whole(503, "text/html", "<h1>Wait</h1>"),
-        Kind::FailsTwice => json(r#"{"output":"third"}"#),
-    };
-    // Who leaves in the middle of it has heard enough.
-    let _ = stream.write_all(text.as_bytes()).await;
 }

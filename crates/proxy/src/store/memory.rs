@@ -1,6 +1,6 @@
 //! The registry of a proxy that is alone: it ends with the process.
 
-use super::{Answer, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, Record, Store};
+use super::{Answer, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Store};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,8 @@ struct Shelves {
     deposits: HashMap<String, (String, Instant)>,
     /// What is on each account, and when it is closed.
     accounts: HashMap<String, (u64, Instant)>,
+    /// What was begun for each call, by key, and until when that is known.
+    notes: HashMap<String, HashMap<String, (String, Instant)>>,
     swept_at: Option<Instant>,
 }
 
@@ -104,6 +106,10 @@ impl Shelves {
         self.conversations.retain(|_, conversation| conversation.until > now);
         self.deposits.retain(|_, (_, until)| *until > now);
         self.accounts.retain(|_, (_, until)| *until > now);
+        self.notes.retain(|_, notes| {
+            notes.retain(|_, (_, until)| *until > now);
+            !notes.is_empty()
+        });
         self.rooms.retain(|_, room| {
             room.retain(|_, until| *until > now);
             !room.is_empty()
@@ -201,6 +207,38 @@ impl Store for Memory {
             }
             *total = total.saturating_add(sum);
             Ok(*total)
+        })
+    }
+
+    fn note<'a>(&'a self, call: &'a str, key: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let mut shelves = self.shelves();
+            let notes = shelves.notes.entry(call.to_owned()).or_default();
+            notes.retain(|_, (_, until)| *until > now);
+            notes.insert(key.to_owned(), (text.to_owned(), now + stay));
+            while notes.len() > MOST_NOTES {
+                let first = notes.iter().min_by_key(|(_, (_, until))| *until).map(|(key, _)| key.clone());
+                first.and_then(|first| notes.remove(&first));
+            }
+            Ok(())
+        })
+    }
+
+    fn strike<'a>(&'a self, call: &'a str, key: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.shelves().notes.get_mut(call).map(|notes| notes.remove(key));
+            Ok(())
+        })
+    }
+
+    fn notes<'a>(&'a self, call: &'a str) -> Answer<'a, Vec<(String, Duration)>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let shelves = self.shelves();
+            let notes = shelves.notes.get(call).into_iter().flat_map(HashMap::values);
+            let left = |(text, until): &(String, Instant)| (text.clone(), until.duration_since(now));
+            Ok(notes.filter(|(_, until)| *until > now).map(left).collect())
         })
     }
 

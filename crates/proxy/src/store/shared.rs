@@ -3,7 +3,7 @@
 //! A call is a hash (`generation`, `record` as JSON) beside a key that is its lease; both have one hash tag, so that a
 //! cluster keeps them together. What must not fall between two commands is a script.
 
-use super::{Answer, Away, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, Record, Store};
+use super::{Answer, Away, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Store};
 use core::fmt;
 use core::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -136,6 +136,29 @@ impl Store for Shared {
         })
     }
 
+    fn note<'a>(&'a self, call: &'a str, key: &'a str, text: &'a str, stay: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut question = of_notes(&NOTE, call);
+            question.arg(key).arg(text).arg(milliseconds(stay).max(1)).arg(MOST_NOTES);
+            self.ask(question).await
+        })
+    }
+
+    fn strike<'a>(&'a self, call: &'a str, key: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut question = of_notes(&STRIKE, call);
+            question.arg(key);
+            self.ask(question).await
+        })
+    }
+
+    fn notes<'a>(&'a self, call: &'a str) -> Answer<'a, Vec<(String, Duration)>> {
+        Box::pin(async move {
+            let notes: Vec<(String, u64)> = self.ask(of_notes(&NOTES, call)).await?;
+            Ok(notes.into_iter().map(|(text, left_ms)| (text, Duration::from_millis(left_ms))).collect())
+        })
+    }
+
     fn begin<'a>(&'a self, user: &'a str, call: &'a str) -> Answer<'a, Option<Checkpoint>> {
         Box::pin(async move {
             let mut question = BEGIN.key(conversation(user));
@@ -165,6 +188,13 @@ impl fmt::Debug for Shared {
 fn of_call<'s>(script: &'s Script, call: &str) -> ScriptInvocation<'s> {
     let mut question = script.key(format!("vivavoce:{{{call}}}:call"));
     question.key(format!("vivavoce:{{{call}}}:lease"));
+    question
+}
+
+/// A script about what was begun for a call: the texts by key, and beside them until when each is kept.
+fn of_notes<'s>(script: &'s Script, call: &str) -> ScriptInvocation<'s> {
+    let mut question = script.key(format!("vivavoce:{{{call}}}:notes"));
+    question.key(format!("vivavoce:{{{call}}}:notes-until"));
     question
 }
 
@@ -285,6 +315,47 @@ static ADD: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Key, text, stay in ms, places. By Redis' own clock.
+static NOTE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+        redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
+        for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do
+            redis.call('HDEL', KEYS[1], key)
+            redis.call('ZREM', KEYS[2], key)
+        end
+        while redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[4]) do
+            redis.call('HDEL', KEYS[1], redis.call('ZPOPMIN', KEYS[2])[1])
+        end
+        for _, kept in ipairs(KEYS) do
+            if redis.call('PTTL', kept) < tonumber(ARGV[3]) then redis.call('PEXPIRE', kept, ARGV[3]) end
+        end",
+    )
+});
+
+/// Key.
+static STRIKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('HDEL', KEYS[1], ARGV[1])
+        redis.call('ZREM', KEYS[2], ARGV[1])",
+    )
+});
+
+static NOTES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local notes = {}
+        local keys = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf', 'WITHSCORES')
+        for at = 1, #keys, 2 do
+            notes[#notes + 1] = {redis.call('HGET', KEYS[1], keys[at]), keys[at + 1] - now}
+        end
+        return notes",
+    )
+});
+
 /// Call, remembrance in ms.
 static BEGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -307,6 +378,7 @@ static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
 
 #[cfg(test)]
 #[path = "../../tests/stage/redis.rs"]
+#[allow(dead_code, reason = "what the stories need besides")]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 pub(crate) mod redis_server;
 

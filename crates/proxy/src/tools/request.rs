@@ -72,6 +72,7 @@ mod tests {
             name: "send_email".into(),
             arguments: json!({"to": "me"}).as_object().unwrap().clone(),
             confirmed: true,
+            is_begun: false,
         }
     }
 

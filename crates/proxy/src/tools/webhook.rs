@@ -64,6 +64,16 @@ impl Webhook {
         }
     }
 
+    /// Whether it may be asked for the same once more.
+    pub(super) const fn may_repeat(&self) -> bool {
+        self.retries > 0
+    }
+
+    /// How long a job takes at most.
+    pub(super) fn longest(&self) -> Duration {
+        longest(self.timeout, self.retries)
+    }
+
     /// Does a job. Each try says the same key, by which a webhook may know what it did before.
     pub(super) async fn run(&self, job: &Job, visitor: &Visitor) -> ToolOutcome {
         let body = Bytes::from(body(self.format, job, visitor));
@@ -167,9 +177,9 @@ fn pause(tried: u32) -> Duration {
     FIRST_PAUSE * 2_u32.pow(tried)
 }
 
-/// How long all pauses between so many further tries take together.
-pub(super) fn pauses(retries: u32) -> Duration {
-    (0..retries).map(pause).sum()
+/// How long all tries take together, and the pauses between them.
+pub(super) fn longest(timeout: Duration, retries: u32) -> Duration {
+    timeout * (retries + 1) + (0..retries).map(pause).sum::<Duration>()
 }
 
 /// What the relay waits longer than all tries take.

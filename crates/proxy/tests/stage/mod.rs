@@ -5,7 +5,9 @@
 
 pub(crate) mod caller;
 pub(crate) mod devices;
+pub(crate) mod hook;
 pub(crate) mod house;
+pub(crate) mod model;
 pub(crate) mod program;
 pub(crate) mod redis;
 pub(crate) mod tape;

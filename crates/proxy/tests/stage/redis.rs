@@ -33,6 +33,20 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Whether a note of something begun for a call holds this text.
+    pub(crate) async fn has_noted(&self, text: &str) -> bool {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*:notes").query_async(&mut connection).await.unwrap();
+        for key in keys {
+            let notes: Vec<String> = redis::cmd("HVALS").arg(key).query_async(&mut connection).await.unwrap();
+            if notes.iter().any(|note| note.contains(text)) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Kills it, with all that it held.
     pub(crate) fn dies(&mut self) {
         let _ = self.process.kill();

@@ -1,6 +1,6 @@
 //! What a relay takes in, and what it wants done.
 
-use super::ledger::{Job, ToolEnd, ToolOutcome};
+use super::ledger::{Begun, Job, ToolEnd, ToolOutcome};
 use super::tools::Tools;
 use crate::Moment;
 use bytes::Bytes;
@@ -55,7 +55,7 @@ pub struct RelayConfig {
 
 /// Where a conversation stands that another relay has led: in a process that died or let go of it, or in a call that is
 /// over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Earlier {
     /// By this the service takes it up again; none if it gave no handle yet.
     pub handle: Option<String>,
@@ -63,6 +63,8 @@ pub struct Earlier {
     pub next: u32,
     /// The model's turns are counted on from here.
     pub epoch: u32,
+    /// What was begun for the model, or done, not long ago: if it asks for the same, nothing is done twice.
+    pub begun: Vec<Begun>,
 }
 
 /// One thing that happened to a relay.

@@ -17,6 +17,8 @@ use vivavoce_wire::message::{FromProxy, Hello, ToolState};
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     known: Known,
+    /// What another process began, until this one takes over.
+    begun: Vec<Begun>,
     calls: Vec<Call>,
     wishes: VecDeque<Wish>,
     /// What the keys of this ledger begin with, and how many there are.
@@ -56,6 +58,19 @@ pub struct Job {
     pub arguments: Object,
     /// Whether the person allowed it.
     pub confirmed: bool,
+    /// Whether another process began it: what came of that is to be found out, or it is to be done under the same key.
+    pub is_begun: bool,
+}
+
+/// What another process began for a conversation that goes on here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// What was to be done.
+    pub job: Job,
+    /// What came of it, if that is known.
+    pub outcome: Option<ToolOutcome>,
+    /// For how long one who asks for the same is still to be given it.
+    pub remembered: Duration,
 }
 
 /// What came of a function.
@@ -67,6 +82,17 @@ pub enum ToolOutcome {
     Error(String),
     /// It took too long: a sentence for the model.
     Timeout(String),
+}
+
+impl ToolOutcome {
+    /// How a call ends by it, and what the model is told.
+    fn end(self) -> (ToolEnd, Object) {
+        match self {
+            Self::Result(response) => (ToolEnd::Result, response),
+            Self::Error(sentence) => (ToolEnd::Error, error(sentence)),
+            Self::Timeout(sentence) => (ToolEnd::Timeout, error(sentence)),
+        }
+    }
 }
 
 /// How a call ended.
@@ -126,17 +152,55 @@ enum Stage {
     Running {
         until: Moment,
     },
+    /// Another process began it, and what came of it is not known here.
+    Elsewhere {
+        confirmed: bool,
+        forgotten_at: Moment,
+    },
     Ended {
-        at: Moment,
+        forgotten_at: Moment,
         how: ToolEnd,
         response: Object,
     },
 }
 
 impl Ledger {
-    /// An empty one of the functions that there are; `prefix` is another in each.
-    pub(super) fn new(tools: Tools, prefix: String) -> Self {
-        Self { known: Known::new(tools), prefix, ..Self::default() }
+    /// One of the functions that there are; `prefix` is another in each. What another process began is to be had when it
+    /// [takes over](Ledger::take_over) from that.
+    pub(super) fn new(tools: Tools, prefix: String, begun: Vec<Begun>) -> Self {
+        Self { known: Known::new(tools), prefix, begun, ..Self::default() }
+    }
+
+    /// Another process led the call until now.
+    pub(super) fn take_over(&mut self, now: Moment) {
+        // Its connections are lost; the service's ids may come again, and the page may be busy with the former.
+        self.connection = self.connection.saturating_add(1);
+        for Begun { job, outcome, remembered } in core::mem::take(&mut self.begun) {
+            let function = self.known.find(&job.name);
+            if function.as_ref().is_none_or(|function| function.is_page) {
+                continue;
+            }
+            let forgotten_at = now + remembered;
+            let stage = match outcome {
+                None => Stage::Elsewhere { confirmed: job.confirmed, forgotten_at },
+                Some(outcome) => {
+                    let (how, response) = outcome.end();
+                    Stage::Ended { forgotten_at, how, response }
+                }
+            };
+            self.calls.push(Call {
+                key: job.key,
+                id: None,
+                shown: job.id,
+                name: job.name,
+                arguments: job.arguments,
+                function,
+                connection: 0,
+                is_open: false,
+                stage,
+                parts: 0,
+            });
+        }
     }
 
     // ---- The service.
@@ -200,7 +264,7 @@ impl Ledger {
                 self.show(&call, ToolState::Cancelled);
                 self.ends(&call.name, ToolEnd::Orphaned);
             }
-            if matches!(call.stage, Stage::Running { .. } | Stage::Ended { .. }) {
+            if matches!(call.stage, Stage::Running { .. } | Stage::Elsewhere { .. } | Stage::Ended { .. }) {
                 self.calls.push(call);
             }
         }
@@ -231,7 +295,7 @@ impl Ledger {
         if self.calls[at].function.as_ref().is_some_and(|function| function.tool.confirm) {
             self.ask(at, now);
         } else {
-            self.run(at, false, now);
+            self.run(at, false, false, now);
         }
     }
 
@@ -239,11 +303,8 @@ impl Ledger {
     pub(super) fn done(&mut self, key: &str, outcome: ToolOutcome, now: Moment) {
         let is_it = |call: &Call| call.key == key && call.is_run_by_the_shell();
         let Some(at) = self.calls.iter().position(is_it) else { return };
-        match outcome {
-            ToolOutcome::Result(response) => self.end(at, ToolEnd::Result, response, now),
-            ToolOutcome::Error(sentence) => self.end(at, ToolEnd::Error, error(sentence), now),
-            ToolOutcome::Timeout(sentence) => self.end(at, ToolEnd::Timeout, error(sentence), now),
-        }
+        let (how, response) = outcome.end();
+        self.end(at, how, response, now);
     }
 
     // ---- The page.
@@ -273,7 +334,11 @@ impl Ledger {
         let is_it =
             |call: &Call| call.shown == id && waits(&call.stage) && call.confirmation() == confirmation;
         let Some(at) = self.calls.iter().position(is_it) else { return };
-        if approved { self.run(at, true, now) } else { self.end(at, ToolEnd::Refused, error(REFUSED), now) }
+        if approved {
+            self.run(at, true, false, now);
+        } else {
+            self.end(at, ToolEnd::Refused, error(REFUSED), now);
+        }
     }
 
     // ---- Time.
@@ -341,10 +406,10 @@ impl Ledger {
             return self.join(at, former, now);
         }
         if function.is_page {
-            return self.run(at, false, now);
+            return self.run(at, false, false, now);
         }
         self.calls[at].stage = Stage::Checking { until: now + CHECK_PATIENCE };
-        let job = self.calls[at].job(false);
+        let job = self.calls[at].job();
         self.wishes.push_back(Wish::Check(job));
     }
 
@@ -357,6 +422,7 @@ impl Ledger {
         call.function = former.function;
         match former.stage {
             Stage::Ended { how, response, .. } => self.end(at, how, response, now),
+            Stage::Elsewhere { confirmed, .. } => self.run(at, confirmed, true, now),
             stage => {
                 call.stage = stage;
                 self.show_running(at);
@@ -381,12 +447,12 @@ impl Ledger {
         }));
     }
 
-    fn run(&mut self, at: usize, confirmed: bool, now: Moment) {
+    fn run(&mut self, at: usize, confirmed: bool, is_begun: bool, now: Moment) {
         let call = &mut self.calls[at];
         let Some(function) = call.function.clone() else { return };
         call.stage = Stage::Running { until: now + function.tool.deadline };
         if !function.is_page {
-            let job = call.job(confirmed);
+            let job = Job { confirmed, is_begun, ..call.job() };
             self.wishes.push_back(Wish::Run(job));
         }
         self.show_running(at);
@@ -430,7 +496,7 @@ impl Ledger {
             self.ends(&name, how);
         }
         let call = &mut self.calls[at];
-        call.stage = Stage::Ended { at: now, how, response };
+        call.stage = Stage::Ended { forgotten_at: now + TOOL_MEMORY, how, response };
         if call.function.is_none() {
             self.calls.remove(at);
         }
@@ -446,9 +512,11 @@ impl Ledger {
 
     /// Forgets what ended too long ago to be asked for again, and of the rest the oldest.
     fn forget(&mut self, now: Moment) {
-        self.calls.retain(|call| call.ended_at().is_none_or(|at| now.since(at) <= MEMORY));
-        while self.calls.iter().filter(|call| call.ended_at().is_some()).count() > MOST_REMEMBERED {
-            let Some(oldest) = self.calls.iter().position(|call| call.ended_at().is_some()) else { return };
+        self.calls.retain(|call| call.forgotten_at().is_none_or(|at| now <= at));
+        while self.calls.iter().filter(|call| call.forgotten_at().is_some()).count() > MOST_REMEMBERED {
+            let Some(oldest) = self.calls.iter().position(|call| call.forgotten_at().is_some()) else {
+                return;
+            };
             self.calls.remove(oldest);
         }
     }
@@ -473,7 +541,7 @@ impl Call {
     /// to stop has to be begun anew.
     fn means_the_same_as(&self, later: &Self) -> bool {
         let is_there = match self.stage {
-            Stage::Ended { .. } => true,
+            Stage::Elsewhere { .. } | Stage::Ended { .. } => true,
             Stage::Running { .. } => !self.is_page(),
             Stage::Asked | Stage::Checking { .. } | Stage::Confirming { .. } => false,
         };
@@ -486,21 +554,27 @@ impl Call {
             Stage::Checking { until } | Stage::Confirming { until, .. } | Stage::Running { until } => {
                 Some(until)
             }
-            Stage::Asked | Stage::Ended { .. } => None,
+            Stage::Asked | Stage::Elsewhere { .. } | Stage::Ended { .. } => None,
         }
     }
 
-    fn ended_at(&self) -> Option<Moment> {
-        if let Stage::Ended { at, .. } = self.stage { Some(at) } else { None }
+    /// Until when it is given to one who asks for the same; none while something is yet to come of it.
+    fn forgotten_at(&self) -> Option<Moment> {
+        match self.stage {
+            Stage::Elsewhere { forgotten_at, .. } | Stage::Ended { forgotten_at, .. } => Some(forgotten_at),
+            Stage::Asked | Stage::Checking { .. } | Stage::Confirming { .. } | Stage::Running { .. } => None,
+        }
     }
 
-    fn job(&self, confirmed: bool) -> Job {
+    /// What is to be done for it, as far as nobody allowed or began it.
+    fn job(&self) -> Job {
         Job {
             key: self.key.clone(),
             id: self.shown.clone(),
             name: self.name.clone(),
             arguments: self.arguments.clone(),
-            confirmed,
+            confirmed: false,
+            is_begun: false,
         }
     }
 
@@ -563,8 +637,8 @@ const TOO_MANY: &str =
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(60);
 /// A shell looks at arguments at once.
 const CHECK_PATIENCE: Duration = Duration::from_secs(5);
-/// Who goes back goes back to within this.
-const MEMORY: Duration = Duration::from_secs(60);
+/// For how long one who asks for the same is given what came of a function: who goes back goes back to within this.
+pub const TOOL_MEMORY: Duration = Duration::from_secs(60);
 /// Calls that models make side by side are a handful.
 const MOST_OPEN: usize = 16;
 /// Each may hold 64 KiB.

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::time::Duration;
 use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration, FunctionResponse};
 use vivavoce_session::{
-    ClientEvent, ClientInput, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd,
+    Begun, ClientEvent, ClientInput, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Tool, ToolEnd,
     ToolOutcome, Tools,
 };
 use vivavoce_wire::Json;
@@ -74,6 +74,61 @@ fn a_call_without_an_id_is_answered_without_one() {
     let answers = answers(&pair);
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(|answer| answer.get("id").is_none()));
+}
+
+// ---- Another proxy goes on.
+
+#[test]
+fn what_another_proxy_did_is_not_done_again() {
+    let mut pair = with_tools();
+    calls(&mut pair, "a", "reads");
+    let job = pair.jobs[0].clone();
+    let outcome = ToolOutcome::Result(json!({"output": "it says so"}).as_object().unwrap().clone());
+    pair.writes_down(vec![Begun { job, outcome: Some(outcome), remembered: Duration::from_secs(50) }]);
+    pair.proxy_dies();
+    pair.pass(Duration::from_secs(5));
+    // The service's ids begin anew; the page is told another.
+    calls(&mut pair, "a", "reads");
+    assert_eq!(answers(&pair), [json!({"id": "a", "name": "reads", "response": {"output": "it says so"}})]);
+    assert_eq!(states(&pair).pop(), Some(("a.1".to_owned(), ToolState::Done)));
+    // Who asks once more means it, and so does who asks for something else.
+    calls(&mut pair, "b", "reads");
+    assert_eq!(pair.jobs.len(), 2);
+    assert!(!pair.jobs[1].is_begun && pair.jobs[1].key != pair.jobs[0].key);
+}
+
+#[test]
+fn what_another_proxy_began_is_asked_after_by_the_same_key_and_needs_no_second_word() {
+    let mut pair = with_tools();
+    calls(&mut pair, "a", "sends");
+    let (id, confirmation, _) = asked(&pair);
+    confirms(&mut pair, &id, &confirmation, true);
+    let job = pair.jobs[0].clone();
+    pair.writes_down(vec![Begun { job: job.clone(), outcome: None, remembered: Duration::from_secs(60) }]);
+    pair.proxy_dies();
+    pair.pass(Duration::from_secs(5));
+    calls(&mut pair, "b", "sends");
+    assert_eq!((pair.jobs.len(), pair.jobs[1].key == job.key), (2, true));
+    assert!(pair.jobs[1].is_begun && pair.jobs[1].confirmed);
+    done(&mut pair, 1, "sent");
+    assert_eq!(answers(&pair), [json!({"id": "b", "name": "sends", "response": {"output": "sent"}})]);
+}
+
+#[test]
+fn what_another_proxy_began_is_forgotten_in_time_and_so_is_what_is_no_tool_any_more() {
+    let mut pair = with_tools();
+    calls(&mut pair, "a", "reads");
+    let job = pair.jobs[0].clone();
+    let gone = Job { name: "gone".into(), key: "k".into(), ..job.clone() };
+    let of_a_page = Job { name: "look".into(), key: "l".into(), ..job.clone() };
+    let begun = |job| Begun { job, outcome: None, remembered: Duration::from_secs(10) };
+    pair.writes_down([job, gone, of_a_page].map(begun).to_vec());
+    pair.proxy_dies();
+    pair.pass(Duration::from_secs(12));
+    calls(&mut pair, "b", "gone");
+    assert!(error(&pair, 0).contains("gone"));
+    calls(&mut pair, "c", "reads");
+    assert_eq!((pair.jobs.len(), pair.jobs[1].is_begun), (2, false));
 }
 
 // ---- Functions that there are.

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration};
-use vivavoce_session::{Job, Moment, Relay, RelayInput, RelayOutput, Tool, ToolEnd, ToolOutcome, Tools};
+use vivavoce_session::{
+    Begun, Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, TOOL_MEMORY, Tool, ToolEnd,
+    ToolOutcome, Tools,
+};
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Resume, ToolState};
 
 /// What befalls a conversation.
@@ -39,6 +42,8 @@ enum Fate {
     SocketFails,
     PhoneLeaves,
     PhoneReturns,
+    /// The proxy dies, and another takes the call over, with what is written down of tools.
+    ProxyDies,
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
@@ -57,10 +62,28 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::SocketFails),
         2 => Just(Fate::PhoneLeaves),
         2 => Just(Fate::PhoneReturns),
+        1 => Just(Fate::ProxyDies),
     ]
 }
 
 const FUNCTIONS: [&str; 6] = ["reads", "slow", "sends", "page", "streams", "nobody"];
+
+fn tools() -> Tools {
+    let tool = |name: &str, confirm, seconds, behavior| Tool {
+        declaration: FunctionDeclaration { name: name.into(), behavior, ..FunctionDeclaration::default() },
+        confirm,
+        says: None,
+        deadline: Duration::from_secs(seconds),
+        scheduling: None,
+    };
+    let own = vec![
+        tool("reads", false, 5, None),
+        tool("slow", false, 90, Some(Behavior::NonBlocking)),
+        tool("sends", true, 20, None),
+    ];
+    let page_names = ["page", "streams"].map(String::from).to_vec();
+    Tools { own, page_names, page_deadline: Duration::from_secs(20) }
+}
 
 /// A relay, and what must be so about it.
 struct Life {
@@ -76,36 +99,19 @@ struct Life {
     nameless: usize,
     asked: usize,
     ends: Vec<ToolEnd>,
-    /// Jobs that the shell was ever given, by key, and those that it was told to stop.
+    /// Jobs that the shell was ever given.
     jobs: Vec<Job>,
-    runs: BTreeMap<String, usize>,
+    /// What the shell wrote down of those that it was not told to stop, by key, and until when that is kept.
+    written: BTreeMap<String, (Begun, Moment)>,
+    relays: u64,
     shown: Vec<FromProxy>,
     has_phone: bool,
 }
 
 impl Life {
     fn new() -> Self {
-        let tool = |name: &str, confirm, seconds, behavior| Tool {
-            declaration: FunctionDeclaration {
-                name: name.into(),
-                behavior,
-                ..FunctionDeclaration::default()
-            },
-            confirm,
-            says: None,
-            deadline: Duration::from_secs(seconds),
-            scheduling: None,
-        };
-        let own = vec![
-            tool("reads", false, 5, None),
-            tool("slow", false, 90, Some(Behavior::NonBlocking)),
-            tool("sends", true, 20, None),
-        ];
-        let page_names = ["page", "streams"].map(String::from).to_vec();
-        let tools = Tools { own, page_names, page_deadline: Duration::from_secs(20) };
-        let config = vivavoce_session::RelayConfig { tools, ..relay_config() };
         let mut life = Self {
-            relay: Relay::new(config),
+            relay: Relay::new(RelayConfig { tools: tools(), ..relay_config() }),
             now: Moment::after_origin(Duration::from_secs(100)),
             wake: None,
             is_open: false,
@@ -116,7 +122,8 @@ impl Life {
             asked: 0,
             ends: Vec::new(),
             jobs: Vec::new(),
-            runs: BTreeMap::new(),
+            written: BTreeMap::new(),
+            relays: 1,
             shown: Vec::new(),
             has_phone: false,
         };
@@ -166,10 +173,16 @@ impl Life {
                 }
                 RelayOutput::RunTool(job) => {
                     assert_eq!(job.confirmed, job.name == "sends", "what has effects waits for the person");
-                    *self.runs.entry(job.key.clone()).or_default() += 1;
+                    let was_given = self.jobs.iter().any(|other| other.key == job.key);
+                    assert_eq!(job.is_begun, was_given, "nothing is begun twice: {job:?}");
+                    let begun = Begun { job: *job.clone(), outcome: None, remembered: Duration::ZERO };
+                    self.written.insert(job.key.clone(), (begun, self.now + Duration::from_secs(150)));
                     self.jobs.push(*job);
                 }
-                RelayOutput::AbortTool { key } => assert!(self.runs.contains_key(&key)),
+                RelayOutput::AbortTool { key } => {
+                    assert!(self.jobs.iter().any(|job| job.key == key));
+                    self.written.remove(&key);
+                }
                 RelayOutput::ToolEnds { how, .. } => self.ends.push(how),
                 RelayOutput::ToPhone { message: message @ FromProxy::Tool { .. }, .. } => {
                     self.shown.push(message);
@@ -270,7 +283,12 @@ impl Life {
                     1 => ToolOutcome::Error("no".into()),
                     _ => ToolOutcome::Timeout("late".into()),
                 };
-                self.hears(RelayInput::ToolDone { key: job.key.clone(), outcome });
+                let key = job.key.clone();
+                if let Some((begun, until)) = self.written.get_mut(&key) {
+                    begun.outcome.get_or_insert(outcome.clone());
+                    *until = self.now + TOOL_MEMORY;
+                }
+                self.hears(RelayInput::ToolDone { key, outcome });
             }
             Fate::PageResult { which, will_continue } if self.has_phone => {
                 let Some(FromProxy::Tool { id, .. }) = self.pick(which, ToolState::Running) else { return };
@@ -297,7 +315,25 @@ impl Life {
                 self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next: 0 }));
             }
             Fate::PhoneLeaves | Fate::PhoneReturns => {}
+            Fate::ProxyDies => self.proxy_dies(),
         }
+    }
+
+    fn proxy_dies(&mut self) {
+        // What it counted is gone with it.
+        self.asked = self.ends.len();
+        (self.is_open, self.is_up, self.fails) = (false, false, false);
+        self.lose();
+        self.relays += 1;
+        self.written.retain(|_, (_, until)| *until > self.now);
+        let begun = self.written.values().map(|(begun, until)| {
+            let remembered = until.since(self.now);
+            Begun { remembered, ..begun.clone() }
+        });
+        let earlier = Some(Earlier { begun: begun.collect(), ..Earlier::default() });
+        let config = RelayConfig { tools: tools(), seed: 1_000 + self.relays, earlier, ..relay_config() };
+        self.relay = Relay::new(config);
+        self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next: 0 }));
     }
 
     fn calls(&mut self, calls: &[(u8, u8, u8)], cancels: &[u8]) {
@@ -354,6 +390,5 @@ proptest! {
         life.passes(Duration::from_secs(160));
         prop_assert!(life.open.is_empty() && life.nameless == 0, "unanswered: {:?}", life.open);
         prop_assert_eq!(life.ends.len(), life.asked);
-        prop_assert!(life.runs.values().all(|times| *times == 1), "done twice: {:?}", life.runs);
     }
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 use vivavoce_gemini::Setup;
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
-    Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput, Earlier, Job,
-    Moment, Relay, RelayConfig, RelayInput, RelayOutput, ToolEnd, Tools,
+    Begun, Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput,
+    Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, ToolEnd, Tools,
 };
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
@@ -245,6 +245,11 @@ impl Pair {
     }
 
     /// The proxy dies; the network takes the phone to another one, which knows what outlived it.
+    /// What the next proxy is told of tools that this one began, should it die.
+    pub(crate) fn writes_down(&mut self, begun: Vec<Begun>) {
+        self.earlier.get_or_insert_default().begun = begun;
+    }
+
     pub(crate) fn proxy_dies(&mut self) {
         if let Some(relay) = self.relay.take() {
             self.kept_turn = relay.newest_turn();
@@ -602,7 +607,8 @@ impl Pair {
                 RelayOutput::Seat => self.is_for_the_former = false,
                 RelayOutput::SecretKept => self.secrets = self.secrets.split_off(self.secrets.len() - 1),
                 RelayOutput::Checkpoint { handle, next } => {
-                    self.earlier = Some(Earlier { handle: Some(handle), next, epoch: 0 });
+                    let earlier = self.earlier.get_or_insert_default();
+                    (earlier.handle, earlier.next) = (Some(handle), next);
                     relay.handle(RelayInput::CheckpointKept { next }, moment);
                 }
                 RelayOutput::LetGo => self.is_free = true,

@@ -1,0 +1,157 @@
+//! What is written down of tools that run, for a proxy that takes the call over: what was asked, and what came of it.
+
+use crate::store::Store;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use vivavoce_gemini::Object;
+use vivavoce_session::{Begun, Job, TOOL_MEMORY, ToolOutcome};
+
+/// The notes of one call. A process that goes down waits for those who hold some, as far as it waits at all.
+#[derive(Clone, Debug)]
+pub(super) struct Notes {
+    store: Arc<dyn Store>,
+    call: String,
+    _shutdown: watch::Receiver<bool>,
+}
+
+/// One note.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    key: String,
+    id: String,
+    name: String,
+    arguments: Object,
+    confirmed: bool,
+    outcome: Option<Outcome>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Result(Object),
+    Error(String),
+    Timeout(String),
+}
+
+impl Notes {
+    pub(super) const fn new(store: Arc<dyn Store>, call: String, shutdown: watch::Receiver<bool>) -> Self {
+        Self { store, call, _shutdown: shutdown }
+    }
+
+    /// A job is about to begin that takes so long at most.
+    pub(super) async fn begins(&self, job: &Job, longest: Duration) {
+        let text = Note::of(job, None).text();
+        let written = self.store.note(&self.call, &job.key, &text, longest + TOOL_MEMORY);
+        // A registry that is away stops no tool.
+        if !matches!(timeout(MOST_WRITING, written).await, Ok(Ok(()))) {
+            tracing::warn!(
+                call = self.call,
+                tool = job.name,
+                "the registry is away: a tool that runs now would be run again if this process died"
+            );
+        }
+    }
+
+    /// This came of it. The model does not wait until that is written.
+    pub(super) fn ends(&self, job: &Job, outcome: &ToolOutcome) {
+        let (notes, key, text) = (self.clone(), job.key.clone(), Note::of(job, Some(outcome)).text());
+        tokio::spawn(async move {
+            if let Err(away) = notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await {
+                tracing::debug!(call = notes.call, %away, "the registry is away: what came of a tool is not written");
+            }
+        });
+    }
+
+    /// It was broken off: who asks for the same wants it done.
+    pub(super) fn strike(&self, key: &str) {
+        let (notes, key) = (self.clone(), key.to_owned());
+        tokio::spawn(async move {
+            if let Err(away) = notes.store.strike(&notes.call, &key).await {
+                tracing::debug!(call = notes.call, %away, "the registry is away: a tool's note stays");
+            }
+        });
+    }
+
+    /// What came of a job that another proxy began, if that is written.
+    pub(super) async fn outcome(&self, key: &str) -> Option<ToolOutcome> {
+        self.find(key).await?.outcome
+    }
+
+    /// The same, as soon as it is written; and if it is not until the job's time is up, that nobody knows.
+    pub(super) async fn wait_for_outcome(&self, job: &Job) -> ToolOutcome {
+        let mut until = None;
+        while let Some(begun) = self.find(&job.key).await {
+            if let Some(outcome) = begun.outcome {
+                return outcome;
+            }
+            let now = Instant::now();
+            let until = *until.get_or_insert(now + begun.remembered.saturating_sub(TOOL_MEMORY));
+            if now >= until {
+                break;
+            }
+            sleep(ASK_EVERY.min(until - now)).await;
+        }
+        ToolOutcome::Timeout(format!(
+            "{} was begun, but the machine that waited for it was lost, and it is not known whether it was done. Do not \
+             call it again by yourself: say so, and ask the person to look.",
+            job.name
+        ))
+    }
+
+    async fn find(&self, key: &str) -> Option<Begun> {
+        begun(&*self.store, &self.call).await.into_iter().find(|begun| begun.job.key == key)
+    }
+}
+
+/// What was begun for a call, by whichever proxy; nothing if the registry is away.
+pub(crate) async fn begun(store: &dyn Store, call: &str) -> Vec<Begun> {
+    let notes = store.notes(call).await.unwrap_or_else(|away| {
+        tracing::warn!(call, %away, "the registry is away: it is not known which tools were run");
+        Vec::new()
+    });
+    let read = |(text, remembered): (String, Duration)| {
+        // What another version of this program wrote may be none of this one's.
+        let note: Note = serde_json::from_str(&text).ok()?;
+        Some(note.begun(remembered))
+    };
+    notes.into_iter().filter_map(read).collect()
+}
+
+impl Note {
+    fn of(job: &Job, outcome: Option<&ToolOutcome>) -> Self {
+        Self {
+            key: job.key.clone(),
+            id: job.id.clone(),
+            name: job.name.clone(),
+            arguments: job.arguments.clone(),
+            confirmed: job.confirmed,
+            outcome: outcome.cloned().map(|outcome| match outcome {
+                ToolOutcome::Result(response) => Outcome::Result(response),
+                ToolOutcome::Error(sentence) => Outcome::Error(sentence),
+                ToolOutcome::Timeout(sentence) => Outcome::Timeout(sentence),
+            }),
+        }
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn begun(self, remembered: Duration) -> Begun {
+        let Self { key, id, name, arguments, confirmed, outcome } = self;
+        let outcome = outcome.map(|outcome| match outcome {
+            Outcome::Result(response) => ToolOutcome::Result(response),
+            Outcome::Error(sentence) => ToolOutcome::Error(sentence),
+            Outcome::Timeout(sentence) => ToolOutcome::Timeout(sentence),
+        });
+        Begun { job: Job { key, id, name, arguments, confirmed, is_begun: true }, outcome, remembered }
+    }
+}
+
+/// A tool does not wait longer for its note.
+const MOST_WRITING: Duration = Duration::from_millis(300);
+/// How often it is asked what came of a tool that another proxy runs.
+const ASK_EVERY: Duration = Duration::from_millis(250);
