@@ -1,6 +1,6 @@
 //! What is written down of tools that run, for a proxy that takes the call over: what was asked, and what came of it.
 
-use crate::store::Store;
+use crate::store::{Away, Store};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -58,21 +58,23 @@ impl Notes {
     /// This came of it. The model does not wait until that is written.
     pub(super) fn ends(&self, job: &Job, outcome: &ToolOutcome) {
         let (notes, key, text) = (self.clone(), job.key.clone(), Note::of(job, Some(outcome)).text());
-        tokio::spawn(async move {
-            if let Err(away) = notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await {
-                tracing::debug!(call = notes.call, %away, "the registry is away: what came of a tool is not written");
-            }
-        });
+        tokio::spawn(
+            async move { notes.told(notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await) },
+        );
     }
 
     /// It was broken off: who asks for the same wants it done.
     pub(super) fn strike(&self, key: &str) {
         let (notes, key) = (self.clone(), key.to_owned());
-        tokio::spawn(async move {
-            if let Err(away) = notes.store.strike(&notes.call, &key).await {
-                tracing::debug!(call = notes.call, %away, "the registry is away: a tool's note stays");
-            }
-        });
+        tokio::spawn(async move { notes.told(notes.store.strike(&notes.call, &key).await) });
+    }
+
+    /// The registry heard what came of a tool, or not. As it wants the whole of the notes, so does the task that tells it, and
+    /// the process waits for that.
+    fn told(&self, answer: Result<(), Away>) {
+        if let Err(away) = answer {
+            tracing::debug!(call = self.call, %away, "the registry is away: what came of a tool is not written");
+        }
     }
 
     /// What came of a job that another proxy began, if that is written.
