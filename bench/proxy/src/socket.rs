@@ -81,6 +81,11 @@ fn halves(stream: TcpStream, buffer: Vec<u8>, masks: bool) -> (Ear, Mouth) {
     (Ear { half: ear, buffer, taken: 0 }, Mouth { half: mouth, masks, frame: Vec::new() })
 }
 
+/// The stream of both halves, without what was heard and not yet taken.
+pub fn whole(ear: Ear, mouth: Mouth) -> io::Result<TcpStream> {
+    ear.half.reunite(mouth.half).map_err(io::Error::other)
+}
+
 impl Ear {
     /// The next frame; none when the other side has gone.
     pub async fn next(&mut self) -> Option<Frame<'_>> {

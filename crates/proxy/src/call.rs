@@ -1,5 +1,6 @@
 //! One call: the relay decides, this carries out.
 
+use crate::ahead::Turn;
 use crate::alarm::Alarm;
 use crate::awaited::Awaited;
 use crate::bells::{Asked, Bells, List};
@@ -60,6 +61,8 @@ pub(crate) struct Call {
     uplink: Uplink,
     /// What the phone may send.
     meter: Meter,
+    /// Its turn, while the phone sends more than a voice.
+    turn: Option<Turn>,
     /// What is being done for the model.
     errands: Errands,
     counted: Counted,
@@ -130,6 +133,7 @@ impl Call {
             former: None,
             uplink: Uplink::new(),
             meter,
+            turn: None,
             errands,
             counted,
             awaited: Awaited::default(),
@@ -325,10 +329,7 @@ impl Call {
         if core::mem::replace(&mut self.manner, manner) != manner || self.has_unsent() {
             self.ask_sockets();
         }
-        let mut was_asleep = self.list.had_its_turn();
-        if was_asleep {
-            yield_now().await;
-        }
+        let mut was_asleep = self.let_others_go_first().await;
         poll_fn(|context| {
             if core::mem::replace(&mut was_asleep, true) {
                 self.clock = Instant::now();
@@ -337,6 +338,23 @@ impl Call {
             self.poll_next(bells, wake_at)
         })
         .await
+    }
+
+    /// Waits for others after so much happened without a pause, and for a turn where the phone sends more than a voice; whether it did.
+    async fn let_others_go_first(&mut self) -> bool {
+        let had_its_turn = self.list.had_its_turn();
+        if !self.meter.is_ahead(self.moment()) {
+            self.turn = None;
+            if had_its_turn {
+                yield_now().await;
+            }
+            return had_its_turn;
+        }
+        let waits = had_its_turn || self.turn.is_none();
+        if waits {
+            self.turn = Some(Turn::go_on(self.turn.take()).await);
+        }
+        waits
     }
 
     /// The next thing that happened: whoever rang is asked until they have nothing more.
@@ -348,6 +366,7 @@ impl Call {
                     self.list.add(Asked::Clock);
                     continue;
                 }
+                self.turn = None;
                 return Poll::Pending;
             };
             let context = &mut Context::from_waker(bells.waker(asked));
@@ -447,7 +466,8 @@ impl Call {
             Heard::Alive | Heard::Fault(_) | Heard::Gone => 0,
         };
         self.counted.traffic().from_phone += bytes as u64;
-        if !self.meter.take(bytes, self.moment()) {
+        let is_sound = matches!(heard, Heard::Binary(_));
+        if !self.meter.take(bytes, is_sound, self.moment()) {
             let sentence = "More came from this phone than a voice is: it must send slower.";
             return RelayInput::PhoneFault(Trouble::new(Code::Limited, sentence));
         }

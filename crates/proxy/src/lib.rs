@@ -10,7 +10,7 @@
 //!   at one time, how much and how deep they may send, and what the model may use;
 //! - [`budget`]: what a user may use in a day;
 //! - [`decoders`]: those of strangers' words, opened for fuzzers;
-//! - `desks`, `priority`: the threads on which calls are led, and those that give way to them;
+//! - `desks`, `priority`, `ahead`: the threads on which calls are led, those that give way to them, and the calls there that do;
 //! - `frames`, `socket`, `dial`: WebSockets as they lie in memory, over a stream, and opened by us;
 //! - `call`, `phone`, `outbox`, `service`, `link`, `uplink`, `bells`, `alarm`: one call, its two ends, the sound between them, and its
 //!   clock;
@@ -24,6 +24,7 @@
 
 mod addresses;
 mod admission;
+mod ahead;
 mod alarm;
 mod awaited;
 mod bells;

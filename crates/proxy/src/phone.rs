@@ -1,6 +1,7 @@
 //! The guard of a phone's socket.
 
 use crate::addresses::Connected;
+use crate::ahead::hear_out;
 use crate::alarm::Alarm;
 use crate::frames::{Broken, Message};
 use crate::line::Line;
@@ -13,7 +14,6 @@ use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use vivavoce_wire::audio::AudioFrame;
@@ -201,14 +201,6 @@ fn trouble(broken: Broken) -> Trouble {
             Trouble::misunderstood(Code::BadMessage, detail)
         }
     }
-}
-
-/// Sends the connection's end and reads until the phone's: closing with something unread would reset the connection,
-/// and the phone might never see our last words.
-async fn hear_out(mut stream: TcpStream) {
-    let _ = stream.shutdown().await;
-    let mut unread = [0; 4096];
-    while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }
 
 /// Often enough for the shortest idle timeouts of mobile networks and of load balancers.

@@ -3,6 +3,7 @@
 use crate::addresses::Addresses;
 use crate::admission::Admission;
 pub use crate::admission::opening::AdmissionError;
+use crate::ahead::hear_out;
 use crate::config::{Config, ToolSettings};
 use crate::dial::Address;
 use crate::environment::Environment;
@@ -26,7 +27,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -227,10 +228,7 @@ async fn accept(
 /// Says that an address has all its connections, whatever it asks for.
 async fn send_off(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(CROWDED).await?;
-    stream.shutdown().await?;
-    // A socket that is closed with something unread in it takes back what was said.
-    let mut unread = [0; 1024];
-    while stream.read(&mut unread).await? > 0 {}
+    hear_out(stream).await;
     Ok(())
 }
 
