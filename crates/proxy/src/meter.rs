@@ -69,8 +69,8 @@ pub(crate) const BURST: Duration = Duration::from_secs(10);
 /// Of a voice, half a second with the frames that there may be by default, and more than networks hold up in good times.
 const AHEAD: Duration = Duration::from_millis(100);
 
-/// A page says a few a second.
-const WORDS_PER_S: u32 = 20;
+/// Our page says some ten a second while something plays; a client that says so with each frame, as many.
+const WORDS_PER_S: u32 = 50;
 /// And more at once when a call begins or goes on.
 const WORDS_AHEAD: Duration = Duration::from_secs(1);
 
