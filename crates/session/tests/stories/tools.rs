@@ -389,14 +389,18 @@ impl Page {
     }
 }
 
-fn tools() -> Tools {
-    let tool = |name: &str, confirm, seconds, behavior| Tool {
+/// A tool that may run for so long.
+pub(crate) fn tool(name: &str, confirm: bool, seconds: u64, behavior: Option<Behavior>) -> Tool {
+    Tool {
         declaration: FunctionDeclaration { name: name.into(), behavior, ..FunctionDeclaration::default() },
         confirm,
         says: None,
         deadline: Duration::from_secs(seconds),
         scheduling: None,
-    };
+    }
+}
+
+fn tools() -> Tools {
     let own = vec![
         tool("reads", false, 5, None),
         tool("sends", true, 5, None),

@@ -1,13 +1,14 @@
 //! Whatever happens: each function call is answered once, or not at all if the service no longer wants that.
 
 use crate::pair::{hello, relay_config};
+use crate::tools::tool;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use vivavoce_gemini::{Behavior, ClientMessage, FunctionDeclaration};
+use vivavoce_gemini::{Behavior, ClientMessage};
 use vivavoce_session::{
-    Begun, Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, TOOL_MEMORY, Tool, ToolEnd,
+    Begun, Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, TOOL_MEMORY, ToolEnd,
     ToolOutcome, Tools,
 };
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Resume, ToolState};
@@ -69,13 +70,6 @@ fn fates() -> impl Strategy<Value = Fate> {
 const FUNCTIONS: [&str; 6] = ["reads", "slow", "sends", "page", "streams", "nobody"];
 
 fn tools() -> Tools {
-    let tool = |name: &str, confirm, seconds, behavior| Tool {
-        declaration: FunctionDeclaration { name: name.into(), behavior, ..FunctionDeclaration::default() },
-        confirm,
-        says: None,
-        deadline: Duration::from_secs(seconds),
-        scheduling: None,
-    };
     let own = vec![
         tool("reads", false, 5, None),
         tool("slow", false, 90, Some(Behavior::NonBlocking)),
