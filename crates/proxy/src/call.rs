@@ -166,6 +166,8 @@ impl Call {
             }
             input = self.wait(wake, &mut bells).await;
         }
+        // Others of its thread wait for that, and not for a registry.
+        self.turn = None;
         tracing::info!(seconds = self.began.elapsed().as_secs(), "call over");
         self.house.calls.end(&self.id);
         self.hang_up();
@@ -250,6 +252,7 @@ impl Call {
                     tracing::info!("another proxy may go on with the call");
                     self.house.metrics.moved.inc();
                     self.house.calls.end(&self.id);
+                    self.turn = None;
                     self.entry.let_go().await;
                 }
                 RelayOutput::OpenService => self.dial(),
