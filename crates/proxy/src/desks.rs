@@ -57,8 +57,8 @@ fn desk(number: usize) -> Option<Desk> {
     started.ok().map(|_| Desk { handle, _open: open })
 }
 
-/// Calls that are led on before the sockets of all are looked at again. Tokio's own 61 let some of 800 calls wait for one and a half
-/// times as long as nginx does, this for no longer, at the same cost (docs/BENCH.md).
+/// Calls that are led on before the sockets of all are looked at again. With tokio's own 61, 800 calls had a p99 of 4.6 ms, with this
+/// 3.3, at the same cost: medians of eight turns on two cores that were nearly full.
 const MOST_BETWEEN_LOOKS: u32 = 16;
 
 #[cfg(test)]
