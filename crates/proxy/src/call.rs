@@ -302,6 +302,7 @@ impl Call {
                         }
                         _ => {}
                     }
+                    self.errands.shown(&message, sequence);
                     self.tell_phone(|phone| phone.send(&message, sequence));
                 }
                 RelayOutput::ToPhoneAudio(frame) => {

@@ -13,13 +13,13 @@ use crate::phone::{Heard, Phone};
 use crate::rules::Rules;
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use crate::tools::Visitor;
-use crate::tools::notes::begun;
+use crate::tools::notes::{Written, written};
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
-use vivavoce_session::{Begun, Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
+use vivavoce_session::{Door, DoorInput, DoorOutput, Earlier, Moment, RelayConfig};
 use vivavoce_wire::message::{Hello, Resume};
 use vivavoce_wire::{Code, Trouble};
 
@@ -140,7 +140,7 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let record =
         Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
     let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
-    let past = Past { record, begun: Vec::new() };
+    let past = Past { record, tools: Written::default() };
     lead(house, id, past, phone, hello, Some(user), Stay { rules, room, ticket }).await;
 }
 
@@ -215,8 +215,8 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
     };
     match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
         Ok(Some((record, phone))) => {
-            let begun = begun(&*house.store, &resume.call).await;
-            let (past, stay) = (Past { record, begun }, Stay { rules, room, ticket: None });
+            let tools = written(&*house.store, &resume.call).await;
+            let (past, stay) = (Past { record, tools }, Stay { rules, room, ticket: None });
             lead(house, resume.call, past, phone, hello, caller, stay).await;
         }
         Ok(None) => {}
@@ -301,8 +301,8 @@ async fn lead(
 ) {
     let span = tracing::info_span!("call", id);
     let rules = Arc::clone(&stay.rules);
-    let Past { record, begun } = past;
-    let relay = relay_config(&rules, &id, &record, begun, &hello);
+    let Past { record, tools } = past;
+    let relay = relay_config(&rules, &id, &record, tools, &hello);
     let rooms = rooms(&rules, &record.user).into_iter().map(|room| room.name).collect();
     let budget = budget(&house, &rules, &record.user).map(Arc::new);
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
@@ -329,16 +329,17 @@ async fn lead(
 struct Past {
     record: Record,
     /// Tools that another proxy ran.
-    begun: Vec<Begun>,
+    tools: Written,
 }
 
 /// What the relay must know, of what was before it too.
-fn relay_config(rules: &Rules, id: &str, record: &Record, begun: Vec<Begun>, hello: &Hello) -> RelayConfig {
+fn relay_config(rules: &Rules, id: &str, record: &Record, tools: Written, hello: &Hello) -> RelayConfig {
     let checkpoint = record.checkpoint.clone();
     let model = checkpoint.as_ref().map(|checkpoint| checkpoint.model.clone());
     let epoch = if hello.resume.is_some() { record.turn.saturating_add(TURNS_UNSEEN) } else { 0 };
     let next = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next);
-    let earlier = Earlier { handle: checkpoint.map(|checkpoint| checkpoint.handle), next, epoch, begun };
+    let handle = checkpoint.map(|checkpoint| checkpoint.handle);
+    let earlier = Earlier { handle, next, epoch, begun: tools.begun, shown: tools.shown };
     rules.relay_config(id.to_owned(), Some(earlier), model)
 }
 

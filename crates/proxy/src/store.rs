@@ -157,7 +157,7 @@ impl fmt::Display for Away {
 impl std::error::Error for Away {}
 
 /// Each may hold a tool's arguments and its result, of 64 KiB both.
-pub(crate) const MOST_NOTES: usize = 32;
+pub(crate) const MOST_NOTES: usize = 64;
 
 /// How long a call stays with a proxy that says nothing more.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);

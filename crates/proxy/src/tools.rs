@@ -23,9 +23,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use vivavoce_gemini::{Behavior, FunctionDeclaration, Scheduling};
-use vivavoce_session::{Job, Tool, ToolOutcome, Tools};
+use vivavoce_session::{Job, Shown, Tool, ToolOutcome, Tools};
+use vivavoce_wire::message::{FromProxy, ToolState};
 use way::Way;
 use webhook::Webhook;
 
@@ -114,6 +115,8 @@ pub(crate) struct Errands {
     toolbox: Arc<Toolbox>,
     visitor: Visitor,
     notes: Notes,
+    /// The newest of what is being written down of what the page was told.
+    note: Option<JoinHandle<()>>,
     running: HashMap<String, AbortHandle>,
     done: JoinSet<(String, ToolOutcome)>,
 }
@@ -127,7 +130,7 @@ impl Errands {
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let notes = Notes::new(store, visitor.call.clone(), shutdown);
-        Self { toolbox, visitor, notes, running: HashMap::new(), done: JoinSet::new() }
+        Self { toolbox, visitor, notes, note: None, running: HashMap::new(), done: JoinSet::new() }
     }
 
     /// What is wrong with a job's arguments; none if they fit.
@@ -156,6 +159,22 @@ impl Errands {
             task.abort();
             self.notes.strike(key);
         }
+    }
+
+    /// The page is told of a function call: that there is one, and how it ends, is written down, one after the other.
+    pub(crate) fn shown(&mut self, message: &FromProxy, sequence: Option<u32>) {
+        let (FromProxy::Tool { id, name, state, .. }, Some(sequence)) = (message, sequence) else { return };
+        if *state != ToolState::Called && !state.is_end() {
+            return;
+        }
+        let shown = Shown { id: id.clone(), name: name.clone(), state: *state, sequence };
+        let (notes, before) = (self.notes.clone(), self.note.take());
+        self.note = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            notes.shown(shown).await;
+        }));
     }
 
     /// The next job that is done.

@@ -71,11 +71,32 @@ async fn what_still_runs_where_the_call_was_is_waited_for() {
     stage.phone.wait_end().await;
     stage.second_takes_over().await;
     stage.model.calls("book_table", &json!({"people": 4})).await;
-    let running = |message: &FromProxy| matches!(message, FromProxy::Tool { state: ToolState::Running, .. });
-    stage.phone.wait(|message| Some(message).filter(running)).await;
+    stage.phone.wait(in_state(ToolState::Running)).await;
     hook.let_answer();
     assert_eq!(stage.model.answer().await["response"]["output"], "answered");
     assert_eq!(hook.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_page_hears_of_what_was_open_that_nobody_waits_for_it_any_more() {
+    let hook = Hook::open(Kind::Hangs).await;
+    let mut stage = Stage::open("tool-open", &hook, "retries = 0").await;
+    stage.model.calls("book_table", &json!({"people": 4})).await;
+    let id = stage.phone.wait(in_state(ToolState::Running)).await;
+    stage.until_noted(&format!(r#""shown":"{id}""#)).await;
+    stage.first_dies().await;
+    assert_eq!(stage.phone.wait(in_state(ToolState::Cancelled)).await, id);
+    // Asked for anew, it has another name.
+    stage.model.calls("book_table", &json!({"people": 4})).await;
+    assert_ne!(stage.phone.wait(in_state(ToolState::Called)).await, id);
+}
+
+/// The id of a function call that is said to be in this state.
+fn in_state(wanted: ToolState) -> impl FnMut(FromProxy) -> Option<String> {
+    move |message| match message {
+        FromProxy::Tool { id, state, .. } if state == wanted => Some(id),
+        _ => None,
+    }
 }
 
 /// Two proxies with one tool, one of them in a process of its own; and a phone, whose call that has.
@@ -121,7 +142,8 @@ impl Stage {
     }
 
     async fn second_takes_over(&mut self) {
-        let resume = json!({"call": self.ready.call, "secret": self.ready.secret, "next": 0});
+        let resume =
+            json!({"call": self.ready.call, "secret": self.ready.secret, "next": MORE_THAN_WAS_SAID});
         let (phone, _) = greets(self.second, json!({"resumable": true, "resume": resume})).await;
         self.phone = phone;
         self.model.setup().await;
@@ -146,3 +168,6 @@ async fn greets(address: SocketAddr, mut hello: Value) -> (Phone, Ready) {
     let ready = patiently(phone.wait(ready)).await;
     (phone, ready)
 }
+
+/// The phone has all that the first proxy told it.
+const MORE_THAN_WAS_SAID: u32 = 100;

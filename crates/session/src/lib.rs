@@ -23,6 +23,6 @@ pub use client::{Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, P
 pub use door::{Door, DoorInput, DoorOutput};
 pub use moment::Moment;
 pub use relay::{
-    Begun, Earlier, Job, LOST, Relay, RelayConfig, RelayInput, RelayOutput, TOOL_MEMORY, Tool, ToolEnd,
-    ToolOutcome, Tools, is_name,
+    Begun, Earlier, Job, LOST, Relay, RelayConfig, RelayInput, RelayOutput, Shown, TOOL_MEMORY, Tool,
+    ToolEnd, ToolOutcome, Tools, is_name,
 };

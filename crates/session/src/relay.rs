@@ -55,7 +55,7 @@ use vivavoce_wire::trouble::{Code, Trouble};
 use watch::Watch;
 
 pub use exchange::{Earlier, RelayConfig, RelayInput, RelayOutput};
-pub use ledger::{Begun, Job, TOOL_MEMORY, ToolEnd, ToolOutcome};
+pub use ledger::{Begun, Job, Shown, TOOL_MEMORY, ToolEnd, ToolOutcome};
 pub use rotation::LOST;
 pub use tools::{Tool, Tools, is_name};
 
@@ -126,7 +126,7 @@ impl Relay {
             stream: Stream::default(),
             uplog: Uplog::default(),
             recap: Recap::default(),
-            ledger: Ledger::new(core::mem::take(&mut config.tools), keys, earlier.begun),
+            ledger: Ledger::new(core::mem::take(&mut config.tools), keys, earlier.begun, earlier.shown),
             echo: Echo::default(),
             greeting: false,
             muted: false,
@@ -259,7 +259,7 @@ impl Relay {
         self.greeting = hello.greeting;
         if let Some(resume) = &hello.resume {
             self.told.go_on(resume.next);
-            self.ledger.take_over(now);
+            self.ledger.take_over(resume.next, now);
         }
         self.early = Early::for_rate(hello.audio.rate_hz);
         self.tune(hello.audio.rate_hz);

@@ -352,6 +352,16 @@ pub enum ToolState {
     Cancelled,
 }
 
+impl ToolState {
+    /// Whether nothing more becomes of the call.
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Called | Self::Confirm | Self::Running => false,
+            Self::Done | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
 impl Mode {
     /// Its name in JSON.
     pub const fn name(self) -> &'static str {

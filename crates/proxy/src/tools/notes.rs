@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use vivavoce_gemini::Object;
-use vivavoce_session::{Begun, Job, TOOL_MEMORY, ToolOutcome};
+use vivavoce_session::{Begun, Job, Shown, TOOL_MEMORY, ToolOutcome};
+use vivavoce_wire::message::ToolState;
 
 /// The notes of one call. A process that goes down waits for those who hold some, as far as it waits at all.
 #[derive(Clone, Debug)]
@@ -17,7 +18,32 @@ pub(super) struct Notes {
     _shutdown: watch::Receiver<bool>,
 }
 
-/// One note.
+/// What the notes of a call say.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// Jobs of which somebody may ask for the same.
+    pub(crate) begun: Vec<Begun>,
+    /// What the page was told.
+    pub(crate) shown: Vec<Shown>,
+}
+
+/// One note: of a job, or of what the page was told of a function call.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Job(Note),
+    Shown(ShownNote),
+}
+
+#[derive(Serialize, Deserialize)]
+struct ShownNote {
+    shown: String,
+    name: String,
+    state: ToolState,
+    sequence: u32,
+}
+
+/// Of a job.
 #[derive(Serialize, Deserialize)]
 struct Note {
     key: String,
@@ -43,7 +69,7 @@ impl Notes {
 
     /// A job is about to begin that takes so long at most.
     pub(super) async fn begins(&self, job: &Job, longest: Duration) {
-        let text = Note::of(job, None).text();
+        let text = text(&Note::of(job, None));
         let written = self.store.note(&self.call, &job.key, &text, longest + TOOL_MEMORY);
         // A registry that is away stops no tool.
         if !matches!(timeout(MOST_WRITING, written).await, Ok(Ok(()))) {
@@ -57,10 +83,19 @@ impl Notes {
 
     /// This came of it. The model does not wait until that is written.
     pub(super) fn ends(&self, job: &Job, outcome: &ToolOutcome) {
-        let (notes, key, text) = (self.clone(), job.key.clone(), Note::of(job, Some(outcome)).text());
+        let (notes, key, text) = (self.clone(), job.key.clone(), text(&Note::of(job, Some(outcome))));
         tokio::spawn(
             async move { notes.told(notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await) },
         );
+    }
+
+    /// The page was told this.
+    pub(super) async fn shown(&self, shown: Shown) {
+        let Shown { id, name, state, sequence } = shown;
+        let stay = if state.is_end() { TOOL_MEMORY } else { LONGEST_OPEN };
+        let key = format!("shown:{id}");
+        let text = text(&ShownNote { shown: id, name, state, sequence });
+        self.told(self.store.note(&self.call, &key, &text, stay).await);
     }
 
     /// It was broken off: who asks for the same wants it done.
@@ -104,22 +139,34 @@ impl Notes {
     }
 
     async fn find(&self, key: &str) -> Option<Begun> {
-        begun(&*self.store, &self.call).await.into_iter().find(|begun| begun.job.key == key)
+        written(&*self.store, &self.call).await.begun.into_iter().find(|begun| begun.job.key == key)
     }
 }
 
-/// What was begun for a call, by whichever proxy; nothing if the registry is away.
-pub(crate) async fn begun(store: &dyn Store, call: &str) -> Vec<Begun> {
+/// What is written down of a call's tools, by whichever proxy; nothing if the registry is away.
+pub(crate) async fn written(store: &dyn Store, call: &str) -> Written {
     let notes = store.notes(call).await.unwrap_or_else(|away| {
         tracing::warn!(call, %away, "the registry is away: it is not known which tools were run");
         Vec::new()
     });
-    let read = |(text, remembered): (String, Duration)| {
-        // What another version of this program wrote may be none of this one's.
-        let note: Note = serde_json::from_str(&text).ok()?;
-        Some(note.begun(remembered))
-    };
-    notes.into_iter().filter_map(read).collect()
+    let mut written = Written::default();
+    for (text, remembered) in notes {
+        match serde_json::from_str(&text) {
+            Ok(Line::Job(note)) => written.begun.push(note.begun(remembered)),
+            Ok(Line::Shown(ShownNote { shown, name, state, sequence })) => {
+                written.shown.push(Shown { id: shown, name, state, sequence });
+            }
+            // What another version of this program wrote may be none of this one's.
+            Err(_) => {}
+        }
+    }
+    // In the order in which the page was told.
+    written.shown.sort_by_key(|shown| shown.sequence);
+    written
+}
+
+fn text(note: &impl Serialize) -> String {
+    serde_json::to_string(note).unwrap_or_default()
 }
 
 impl Note {
@@ -138,10 +185,6 @@ impl Note {
         }
     }
 
-    fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
     fn begun(self, remembered: Duration) -> Begun {
         let Self { key, id, name, arguments, confirmed, outcome } = self;
         let outcome = outcome.map(|outcome| match outcome {
@@ -153,6 +196,8 @@ impl Note {
     }
 }
 
+/// For how long a page is told that something is open, at most: tools that take longer have nobody who still looks.
+const LONGEST_OPEN: Duration = Duration::from_secs(600);
 /// A tool does not wait longer for its note.
 const MOST_WRITING: Duration = Duration::from_millis(300);
 /// How often it is asked what came of a tool that another proxy runs.

@@ -1,6 +1,6 @@
 //! What a relay takes in, and what it wants done.
 
-use super::ledger::{Begun, Job, ToolEnd, ToolOutcome};
+use super::ledger::{Begun, Job, Shown, ToolEnd, ToolOutcome};
 use super::tools::Tools;
 use crate::Moment;
 use bytes::Bytes;
@@ -65,6 +65,8 @@ pub struct Earlier {
     pub epoch: u32,
     /// What was begun for the model, or done, not long ago: if it asks for the same, nothing is done twice.
     pub begun: Vec<Begun>,
+    /// The function calls that the page was told of, not long ago: of each it is to know the end.
+    pub shown: Vec<Shown>,
 }
 
 /// One thing that happened to a relay.

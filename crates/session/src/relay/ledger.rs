@@ -17,8 +17,11 @@ use vivavoce_wire::message::{FromProxy, Hello, ToolState};
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     known: Known,
-    /// What another process began, until this one takes over.
+    /// What another process began, and what its page was told, until this one takes over.
     begun: Vec<Begun>,
+    shown: Vec<Shown>,
+    /// What the page is to be told of that.
+    ends: Vec<FromProxy>,
     calls: Vec<Call>,
     wishes: VecDeque<Wish>,
     /// What the keys of this ledger begin with, and how many there are.
@@ -73,6 +76,19 @@ pub struct Begun {
     pub remembered: Duration,
 }
 
+/// That a page was told of a function call by another process: that there is one, or how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The call's id, as the page was told it.
+    pub id: String,
+    /// The function.
+    pub name: String,
+    /// What the page was told.
+    pub state: ToolState,
+    /// The number of the message that said so.
+    pub sequence: u32,
+}
+
 /// What came of a function.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolOutcome {
@@ -85,6 +101,14 @@ pub enum ToolOutcome {
 }
 
 impl ToolOutcome {
+    /// What a page is told of it.
+    const fn state(&self) -> ToolState {
+        match self {
+            Self::Result(_) => ToolState::Done,
+            Self::Error(_) | Self::Timeout(_) => ToolState::Failed,
+        }
+    }
+
     /// How a call ends by it, and what the model is told.
     fn end(self) -> (ToolEnd, Object) {
         match self {
@@ -165,14 +189,15 @@ enum Stage {
 }
 
 impl Ledger {
-    /// One of the functions that there are; `prefix` is another in each. What another process began is to be had when it
-    /// [takes over](Ledger::take_over) from that.
-    pub(super) fn new(tools: Tools, prefix: String, begun: Vec<Begun>) -> Self {
-        Self { known: Known::new(tools), prefix, begun, ..Self::default() }
+    /// One of the functions that there are; `prefix` is another in each. What another process began and showed is to be had
+    /// when it [takes over](Ledger::take_over) from that.
+    pub(super) fn new(tools: Tools, prefix: String, begun: Vec<Begun>, shown: Vec<Shown>) -> Self {
+        Self { known: Known::new(tools), prefix, begun, shown, ..Self::default() }
     }
 
-    /// Another process led the call until now.
-    pub(super) fn take_over(&mut self, now: Moment) {
+    /// Another process led the call until now; of what it told the page, all before `next` arrived.
+    pub(super) fn take_over(&mut self, next: u32, now: Moment) {
+        self.find_ends(next);
         // Its connections are lost; the service's ids may come again, and the page may be busy with the former.
         self.connection = self.connection.saturating_add(1);
         for Begun { job, outcome, remembered } in core::mem::take(&mut self.begun) {
@@ -203,6 +228,30 @@ impl Ledger {
         }
     }
 
+    /// Finds out how those calls ended of which the page was not told that, or not for certain.
+    fn find_ends(&mut self, next: u32) {
+        for Shown { id, name, state, sequence } in core::mem::take(&mut self.shown) {
+            // It knows the end, or knows nothing of the call.
+            if state.is_end() == (sequence < next) {
+                continue;
+            }
+            let begun = self.begun.iter().find(|begun| begun.job.id == id);
+            let outcome = begun.and_then(|begun| begun.outcome.as_ref());
+            let end = match (state.is_end(), outcome) {
+                (true, _) => state,
+                (false, Some(outcome)) => outcome.state(),
+                // Whether it is done or not, nobody waits for it.
+                (false, None) => ToolState::Cancelled,
+            };
+            self.ends.push(tells(id, name, end));
+        }
+    }
+
+    /// Tells the page of those ends, once it listens.
+    pub(super) fn show_ends(&mut self) {
+        self.wishes.extend(core::mem::take(&mut self.ends).into_iter().map(Wish::Show));
+    }
+
     // ---- The service.
 
     /// The model calls; an id that is open stands for one call. What follows of it comes by [`Ledger::settle`].
@@ -213,11 +262,10 @@ impl Ledger {
         }
         self.asked += 1;
         let key = format!("{}-{}", self.prefix, self.asked);
-        let shown = match (&call.id, self.connection) {
-            (None, _) => key.clone(),
-            (Some(id), 0) => id.clone(),
+        let shown = match &call.id {
+            Some(id) if self.connection == 0 => id.clone(),
             // The service's ids repeat, and a page may still be busy with the former.
-            (Some(id), connection) => format!("{id}.{connection}"),
+            _ => key.clone(),
         };
         let call = Call {
             key,
@@ -612,14 +660,11 @@ impl Call {
 }
 
 fn shown(call: &Call, state: ToolState) -> FromProxy {
-    FromProxy::Tool {
-        id: call.shown.clone(),
-        name: call.name.clone(),
-        state,
-        arguments: None,
-        confirmation: None,
-        says: None,
-    }
+    tells(call.shown.clone(), call.name.clone(), state)
+}
+
+fn tells(id: String, name: String, state: ToolState) -> FromProxy {
+    FromProxy::Tool { id, name, state, arguments: None, confirmation: None, says: None }
 }
 
 fn error(sentence: impl Into<String>) -> Object {

@@ -62,6 +62,8 @@ impl Relay {
         self.early.begin(now);
         self.catch_up(now);
         self.say_ready(self.next_of_the_phone());
+        self.ledger.show_ends();
+        self.carry_out();
         if let Some(greeting) = self.config.greeting.clone().filter(|_| greets) {
             self.deliver(self.number(), Kept::Text(greeting), now);
         }

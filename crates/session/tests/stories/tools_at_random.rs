@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use vivavoce_gemini::{Behavior, ClientMessage};
 use vivavoce_session::{
-    Begun, Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, TOOL_MEMORY, ToolEnd,
+    Begun, Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Shown, TOOL_MEMORY, ToolEnd,
     ToolOutcome, Tools,
 };
 use vivavoce_wire::message::{FromClient, FromProxy, Hello, Resume, ToolState};
@@ -43,8 +43,11 @@ enum Fate {
     SocketFails,
     PhoneLeaves,
     PhoneReturns,
-    /// The proxy dies, and another takes the call over, with what is written down of tools.
-    ProxyDies,
+    /// The proxy dies, and another takes the call over, with what is written down of tools; the last few words to the page
+    /// never arrived.
+    ProxyDies {
+        lost: u8,
+    },
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
@@ -63,7 +66,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::SocketFails),
         2 => Just(Fate::PhoneLeaves),
         2 => Just(Fate::PhoneReturns),
-        1 => Just(Fate::ProxyDies),
+        1 => (0_u8..4).prop_map(|lost| Fate::ProxyDies { lost }),
     ]
 }
 
@@ -90,6 +93,8 @@ struct Life {
     fails: bool,
     /// Calls that the service wants answered: those with an id, and the number of those without.
     open: BTreeSet<String>,
+    /// How often each id was given over this connection: none is given again, but over the next.
+    given: BTreeMap<u8, usize>,
     nameless: usize,
     asked: usize,
     ends: Vec<ToolEnd>,
@@ -98,7 +103,10 @@ struct Life {
     /// What the shell wrote down of those that it was not told to stop, by key, and until when that is kept.
     written: BTreeMap<String, (Begun, Moment)>,
     relays: u64,
-    shown: Vec<FromProxy>,
+    /// What the page was told, and the numbers of that.
+    shown: Vec<(FromProxy, u32)>,
+    /// What was written down of that, of each call the last.
+    noted: BTreeMap<String, Shown>,
     has_phone: bool,
 }
 
@@ -112,6 +120,7 @@ impl Life {
             is_up: false,
             fails: false,
             open: BTreeSet::new(),
+            given: BTreeMap::new(),
             nameless: 0,
             asked: 0,
             ends: Vec::new(),
@@ -119,6 +128,7 @@ impl Life {
             written: BTreeMap::new(),
             relays: 1,
             shown: Vec::new(),
+            noted: BTreeMap::new(),
             has_phone: false,
         };
         life.phone_enters(None);
@@ -178,8 +188,8 @@ impl Life {
                     self.written.remove(&key);
                 }
                 RelayOutput::ToolEnds { how, .. } => self.ends.push(how),
-                RelayOutput::ToPhone { message: message @ FromProxy::Tool { .. }, .. } => {
-                    self.shown.push(message);
+                RelayOutput::ToPhone { message: message @ FromProxy::Tool { .. }, sequence } => {
+                    self.shows(message, sequence.expect("the call may be taken up again"));
                 }
                 RelayOutput::ClosePhone { .. } => self.has_phone = false,
                 _ => {}
@@ -188,9 +198,20 @@ impl Life {
         panic!("the relay never says Timeout");
     }
 
+    fn shows(&mut self, message: FromProxy, sequence: u32) {
+        if let FromProxy::Tool { id, name, state, .. } = &message
+            && (*state == ToolState::Called || state.is_end())
+        {
+            let (id, name, state) = (id.clone(), name.clone(), *state);
+            self.noted.insert(id.clone(), Shown { id, name, state, sequence });
+        }
+        self.shown.push((message, sequence));
+    }
+
     /// The connection is gone: nothing that was asked over it may be answered.
     fn lose(&mut self) {
         self.open.clear();
+        self.given.clear();
         self.nameless = 0;
     }
 
@@ -252,7 +273,7 @@ impl Life {
         match fate {
             Fate::Calls { calls, cancels } if self.is_up => self.calls(&calls, &cancels),
             Fate::Cancels(ids) if self.is_up => {
-                let ids: Vec<_> = ids.iter().map(|id| name_of(*id)).collect();
+                let ids: Vec<_> = ids.iter().map(|id| self.name_of(*id)).collect();
                 self.open.retain(|id| !ids.contains(id));
                 self.service_says(&json!({"toolCallCancellation": {"ids": ids}}));
             }
@@ -306,14 +327,21 @@ impl Life {
                 self.hears(RelayInput::PhoneClosed);
             }
             Fate::PhoneReturns if !self.has_phone => {
-                self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next: 0 }));
+                self.phone_returns();
             }
             Fate::PhoneLeaves | Fate::PhoneReturns => {}
-            Fate::ProxyDies => self.proxy_dies(),
+            Fate::ProxyDies { lost } => self.proxy_dies(lost),
         }
     }
 
-    fn proxy_dies(&mut self) {
+    /// The phone takes the call up, and says what it has of it.
+    fn phone_returns(&mut self) {
+        let next = self.shown.last().map_or(0, |(_, sequence)| sequence + 1);
+        self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next }));
+    }
+
+    fn proxy_dies(&mut self, lost: u8) {
+        self.shown.truncate(self.shown.len().saturating_sub(lost.into()));
         // What it counted is gone with it.
         self.asked = self.ends.len();
         (self.is_open, self.is_up, self.fails) = (false, false, false);
@@ -324,10 +352,11 @@ impl Life {
             let remembered = until.since(self.now);
             Begun { remembered, ..begun.clone() }
         });
-        let earlier = Some(Earlier { begun: begun.collect(), ..Earlier::default() });
+        let shown = self.noted.values().cloned().collect();
+        let earlier = Some(Earlier { begun: begun.collect(), shown, ..Earlier::default() });
         let config = RelayConfig { tools: tools(), seed: 1_000 + self.relays, earlier, ..relay_config() };
         self.relay = Relay::new(config);
-        self.phone_enters(Some(Resume { call: "call".into(), secret: "s".into(), next: 0 }));
+        self.phone_returns();
     }
 
     fn calls(&mut self, calls: &[(u8, u8, u8)], cancels: &[u8]) {
@@ -339,12 +368,16 @@ impl Life {
                 self.asked += 1;
             } else {
                 // An id that is open stands for one call.
-                self.asked += usize::from(self.open.insert(name_of(*id)));
-                call["id"] = name_of(*id).into();
+                if !self.open.contains(&self.name_of(*id)) {
+                    *self.given.entry(*id).or_default() += 1;
+                    self.open.insert(self.name_of(*id));
+                    self.asked += 1;
+                }
+                call["id"] = self.name_of(*id).into();
             }
             function_calls.push(call);
         }
-        let cancels: Vec<_> = cancels.iter().map(|id| name_of(*id)).collect();
+        let cancels: Vec<_> = cancels.iter().map(|id| self.name_of(*id)).collect();
         self.open.retain(|id| !cancels.contains(id));
         self.service_says(&json!({
             "toolCall": {"functionCalls": function_calls}, "toolCallCancellation": {"ids": cancels},
@@ -359,14 +392,26 @@ impl Life {
     fn pick(&self, which: u8, wanted: ToolState) -> Option<FromProxy> {
         let is_it =
             |message: &&FromProxy| matches!(message, FromProxy::Tool { state, .. } if *state == wanted);
-        let all: Vec<_> = self.shown.iter().filter(is_it).collect();
+        let all: Vec<_> = self.shown.iter().map(|(message, _)| message).filter(is_it).collect();
         // The newest are the likeliest.
         all.iter().rev().nth(which as usize % all.len().max(1)).map(|message| (*message).clone())
     }
-}
 
-fn name_of(id: u8) -> String {
-    format!("call_{id}")
+    fn name_of(&self, id: u8) -> String {
+        format!("call_{id}_{}", self.given.get(&id).copied().unwrap_or_default())
+    }
+
+    /// Nothing of a call is told to the page after its end; and if the page `hears` everything, there is one.
+    fn check_shown(&self, hears: bool) {
+        let mut last = BTreeMap::new();
+        for (message, _) in &self.shown {
+            let FromProxy::Tool { id, state, .. } = message else { continue };
+            let before = last.insert(id, *state);
+            assert!(before.is_none_or(|before| !before.is_end()), "{id} is {state:?} after {before:?}");
+        }
+        let open = last.iter().find(|(_, state)| !state.is_end());
+        assert!(!hears || open.is_none(), "the page waits for {open:?}");
+    }
 }
 
 proptest! {
@@ -380,9 +425,14 @@ proptest! {
             life.befalls(fate);
             life.passes(Duration::from_millis(wait_ms));
         }
+        let is_over = life.relay.is_over();
+        if !is_over && !life.has_phone {
+            life.phone_returns();
+        }
         // The longest of them: a minute to allow it, and its own time.
         life.passes(Duration::from_secs(160));
         prop_assert!(life.open.is_empty() && life.nameless == 0, "unanswered: {:?}", life.open);
         prop_assert_eq!(life.ends.len(), life.asked);
+        life.check_shown(!is_over && !life.relay.is_over());
     }
 }

@@ -18,9 +18,9 @@ use vivavoce_gemini::Setup;
 use vivavoce_session::client::{ClientState, Who};
 use vivavoce_session::{
     Begun, Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput,
-    Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, ToolEnd, Tools,
+    Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Shown, ToolEnd, Tools,
 };
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, ToolState, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 /// Everything of one call.
@@ -244,12 +244,23 @@ impl Pair {
         self.relay_hears(RelayInput::PhoneClosed);
     }
 
-    /// The proxy dies; the network takes the phone to another one, which knows what outlived it.
     /// What the next proxy is told of tools that this one began, should it die.
     pub(crate) fn writes_down(&mut self, begun: Vec<Begun>) {
         self.earlier.get_or_insert_default().begun = begun;
     }
 
+    /// What the page is told of a function call is written down for the next proxy.
+    fn notes_shown(&mut self, message: &FromProxy, sequence: Option<u32>) {
+        let FromProxy::Tool { id, name, state, .. } = message else { return };
+        if *state == ToolState::Called || state.is_end() {
+            let (id, name, sequence) = (id.clone(), name.clone(), sequence.unwrap_or_default());
+            let shown = &mut self.earlier.get_or_insert_default().shown;
+            shown.retain(|other| other.id != id);
+            shown.push(Shown { id, name, state: *state, sequence });
+        }
+    }
+
+    /// The proxy dies; the network takes the phone to another one, which knows what outlived it.
     pub(crate) fn proxy_dies(&mut self) {
         if let Some(relay) = self.relay.take() {
             self.kept_turn = relay.newest_turn();
@@ -635,6 +646,7 @@ impl Pair {
                 RelayOutput::Reported { underruns, barge_in } => self.reported.push((underruns, barge_in)),
                 RelayOutput::CloseService => self.service.closed(self.now),
                 RelayOutput::ToPhone { message, sequence } => {
+                    self.notes_shown(&message, sequence);
                     let text = sequence.map_or_else(|| message.encode(), |n| message.encode_numbered(n));
                     self.told.push((self.now, message));
                     self.relay_sends(Frame::Text(text));
