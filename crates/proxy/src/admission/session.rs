@@ -55,8 +55,8 @@ struct Answer {
 struct Vouched {
     user: User,
     native: bool,
-    /// Until when they may come again by a secret; none: never.
-    until: Option<u64>,
+    /// Until when they may come again by a secret, and of which opening that is; none: never.
+    until: Option<(u64, String)>,
     /// What else than the user must not come too often: the hash of a signed text.
     text: Option<String>,
 }
@@ -125,7 +125,7 @@ async fn grant(house: &House, caller: &Caller, body: Body) -> Result<Answer, No>
     let answer = issue(house, admission, caller, vouched, now).await?;
     if let Showing::Refresh(secret) = &showing {
         // Last of all, so that whatever goes wrong before leaves the caller with a secret that works.
-        refresh::retire(store, secret).await?;
+        refresh::retire(store, secret, now).await?;
     }
     Ok(answer)
 }
@@ -134,7 +134,7 @@ impl Admission {
     fn of_telegram(&self, raw: &str, now: u64) -> Result<Vouched, Refusal> {
         let opening = self.telegram.judge(raw, now)?;
         let user = User::of_telegram(opening.bot, opening.user);
-        let until = Some(now + self.refresh_lasts.as_secs());
+        let until = random().map(|opening| (now + self.refresh_lasts.as_secs(), opening));
         Ok(Vouched { user, native: false, until, text: Some(opening.hash) })
     }
 
@@ -147,7 +147,7 @@ impl Admission {
         if !self.knows(&pass.user) {
             return Err(Refusal::Foreign);
         }
-        Ok(Vouched { user: pass.user, native: false, until: Some(pass.until), text: None })
+        Ok(Vouched { user: pass.user, native: false, until: Some((pass.until, pass.opening)), text: None })
     }
 
     fn of_nothing(&self, caller: &Caller) -> Result<Vouched, Refusal> {
@@ -224,8 +224,9 @@ async fn issue(
         refresh: None,
         refresh_expires_in: None,
     };
-    if let Some(until) = vouched.until {
-        answer.refresh = refresh::issue(&*house.store, &Pass { user: vouched.user, until }, now).await?;
+    if let Some((until, opening)) = vouched.until {
+        let pass = Pass { user: vouched.user, until, opening };
+        answer.refresh = refresh::issue(&*house.store, &pass, now).await?;
         answer.refresh_expires_in = answer.refresh.as_ref().map(|_| until.saturating_sub(now));
     }
     Ok(answer)
