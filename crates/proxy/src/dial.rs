@@ -1,25 +1,21 @@
-//! The way to a WebSocket that we open: TCP, TLS where the address asks for it, and the upgrade.
+//! The way to a WebSocket that we open: a connection, and the upgrade.
 
 use crate::frames::{Ear, End};
 use crate::socket::Socket;
+use crate::stream::{Destination, Stream, tls_config};
 use crate::upgrade::accept_key;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use hyper::client::conn::http1;
 use hyper::upgrade;
 use hyper_util::rt::TokioIo;
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls::pki_types::{CertificateDer, ServerName};
-use std::io;
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// Where to, and how.
 #[derive(Clone)]
@@ -31,13 +27,6 @@ pub(crate) struct Address {
     tls: TlsConnector,
     /// What finds the voice in what the other side says.
     ear: Option<Ear>,
-}
-
-/// A connection, with TLS or without.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Address {
@@ -79,21 +68,9 @@ impl Address {
     }
 
     async fn reach(&self, url: &Uri) -> Result<Stream, String> {
-        let host = url.host().ok_or(NO_ADDRESS)?.trim_start_matches('[').trim_end_matches(']');
-        let is_tls = match url.scheme_str() {
-            Some("wss") => true,
-            Some("ws") => false,
-            _ => return Err(NO_ADDRESS.to_owned()),
-        };
-        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        if !is_tls {
-            return Ok(Stream::Plain(stream));
-        }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| NO_ADDRESS)?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| error.to_string())?;
-        Ok(Stream::Tls(Box::new(stream)))
+        let to = Destination::of(url).ok_or(NO_ADDRESS)?;
+        let stream = TcpStream::connect((to.host, to.port)).await.map_err(|error| error.to_string())?;
+        to.join(stream, &self.tls).await.map_err(|error| error.to_string())
     }
 
     fn request(&self, url: &Uri, key: &str) -> Result<Request<Body>, String> {
@@ -121,64 +98,6 @@ impl Address {
             && protocol == asked
             && !answer.contains_key(header::SEC_WEBSOCKET_EXTENSIONS)
     }
-}
-
-impl Stream {
-    /// What lies below.
-    pub(crate) fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, room),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, room),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-}
-
-/// TLS by ring; the roots that Mozilla trusts are compiled in.
-pub(crate) fn tls_config(authorities: &[CertificateDer<'static>]) -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(authorities.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring knows the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// By which the other side shows that it understood: anything that it cannot have seen before.

@@ -51,6 +51,7 @@ mod node;
 mod outbox;
 mod page;
 mod phone;
+mod post;
 mod priority;
 pub mod program;
 pub mod reload;
@@ -64,6 +65,7 @@ mod setup;
 mod simulator;
 mod socket;
 mod store;
+mod stream;
 pub mod talk;
 #[cfg(feature = "otel")]
 mod telemetry;

@@ -1,11 +1,12 @@
 //! The guard of a WebSocket that we opened: to the service, or, for `talk`, to a proxy.
 
 use crate::alarm::Alarm;
-use crate::dial::{Address, Stream};
+use crate::dial::Address;
 use crate::frames::{Content, Kind, Message};
 use crate::line::Line;
 use crate::outbox::Outbox;
 use crate::socket::{Gone, Socket};
+use crate::stream::Stream;
 use bytes::Bytes;
 use core::future::{Future, poll_fn};
 use core::mem;

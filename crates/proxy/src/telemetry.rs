@@ -4,15 +4,13 @@
 //! words, tickets, keys or names. Where to is said by the standard's own variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and the others,
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>); without one of those nothing is sent.
 
+use crate::post::post;
 use crate::tools::way::Way;
-use axum::http::{HeaderValue, Request, Response, Uri, header};
+use axum::http::{Request, Response};
 use bytes::Bytes;
 use core::fmt;
 use core::pin::Pin;
 use core::time::Duration;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig};
@@ -96,30 +94,15 @@ impl HttpClient for Post {
         's: 'f,
         Self: 'f,
     {
-        let posted = post(Arc::clone(&self.way), request);
+        let way = Arc::clone(&self.way);
+        let posted = async move {
+            let stream = way.connect(request.uri(), true).await.map_err(|failure| failure.words)?;
+            post(stream, request).await.map_err(|no| format!("{no:?}"))
+        };
         // The exporter waits on a thread that has no reactor.
         let posted = self.runtime.spawn(async { timeout(PATIENCE, posted).await });
-        Box::pin(async move { posted.await?? })
+        Box::pin(async move { Ok(posted.await???) })
     }
-}
-
-async fn post(way: Arc<Way>, request: Request<Bytes>) -> Answered {
-    let (mut head, body) = request.into_parts();
-    let stream = way.connect(&head.uri, true).await.map_err(|failure| failure.words)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let host = head.uri.authority().map_or("", |authority| authority.as_str());
-    head.headers.insert(header::HOST, HeaderValue::from_str(host)?);
-    head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = Uri::try_from(path)?;
-    let answered = async {
-        let answer = sender.send_request(Request::from_parts(head, Full::new(body))).await?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MOST_ANSWER_BYTES).collect().await?;
-        Ok(Response::from_parts(head, body.to_bytes()))
-    };
-    let (answered, _connection) = tokio::join!(answered, connection);
-    answered
 }
 
 impl fmt::Debug for Post {
@@ -136,6 +119,3 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the end of the process waits for a collector.
 const LAST_SPANS: Duration = Duration::from_secs(2);
-
-/// What a collector says of a batch, at most.
-const MOST_ANSWER_BYTES: usize = 64 * 1024;

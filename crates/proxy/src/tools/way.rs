@@ -1,12 +1,11 @@
 //! The way to a webhook: its name is looked up once, and the very address that was looked at is connected to.
 
 use super::webhook::Failure;
-use crate::dial::tls_config;
+use crate::stream::{Destination, Stream, tls_config};
 use axum::http::Uri;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
@@ -14,11 +13,6 @@ use tokio_rustls::TlsConnector;
 pub(crate) struct Way {
     tls: TlsConnector,
 }
-
-/// A connection, with TLS or without.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Way {
     /// `authorities` are trusted besides those that browsers trust.
@@ -30,24 +24,18 @@ impl Way {
     ///
     /// # Errors
     /// There is no such place, or none that may be reached.
-    pub(crate) async fn connect(&self, url: &Uri, allow_private: bool) -> Result<Box<dyn Stream>, Failure> {
-        let is_tls = url.scheme_str() == Some("https");
-        let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let found = lookup_host((host, port)).await.map_err(|_| Failure::passing("its name is not known"))?;
+    pub(crate) async fn connect(&self, url: &Uri, allow_private: bool) -> Result<Stream, Failure> {
+        let to = Destination::of(url).ok_or_else(|| Failure::lasting("its address is none"))?;
+        let found = lookup_host((to.host, to.port)).await;
+        let found = found.map_err(|_| Failure::passing("its name is not known"))?;
         let found: Vec<SocketAddr> = found.filter(|to| allow_private || is_public(to.ip())).collect();
         if found.is_empty() {
             return Err(Failure::lasting("its address is on a private network, which is not allowed"));
         }
         let stream = TcpStream::connect(&found[..]).await;
         let stream = stream.map_err(|_| Failure::passing("it can't be reached"))?;
-        let _ = stream.set_nodelay(true);
-        if !is_tls {
-            return Ok(Box::new(stream));
-        }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::lasting("its name is none"))?;
-        let stream = self.tls.connect(name, stream).await;
-        Ok(Box::new(stream.map_err(|_| Failure::passing("no safe connection to it can be made"))?))
+        let stream = to.join(stream, &self.tls).await;
+        stream.map_err(|_| Failure::passing("no safe connection to it can be made"))
     }
 }
 

@@ -6,16 +6,13 @@ use super::request::{body, header, signature};
 use super::way::Way;
 use crate::admission::User;
 use crate::config::{Format, ToolSettings};
-use axum::http::{Method, Request, StatusCode, Uri, header as names};
+use crate::post::{NoAnswer, post};
+use axum::http::{Method, Request, Uri, header as names};
 use bytes::Bytes;
 use core::time::Duration;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use ring::hmac;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use vivavoce_gemini::Object;
 use vivavoce_session::{Job, ToolOutcome};
@@ -99,31 +96,22 @@ impl Webhook {
     /// Asks once.
     async fn ask(&self, job: &Job, visitor: &Visitor, body: &Bytes) -> Result<Object, Failure> {
         let stream = self.way.connect(&self.url, self.allow_private).await?;
-        let handshake =
-            http1::Builder::new().max_buf_size(MOST_HEAD_BYTES).handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|_| died())?;
-        let _connection = Connection(tokio::spawn(async move {
-            // What became of it is told to whoever waits for the answer.
-            let _ = connection.await;
-        }));
-        let request = self.request(job, visitor, body)?;
-        let answer = sender.send_request(request).await.map_err(|_| died())?;
-        let (head, answer) = answer.into_parts();
-        understand(head.status, &read(head.status, answer).await?)
+        let answer = post(stream, self.request(job, visitor, body)?).await.map_err(|no| match no {
+            NoAnswer::Malformed => unaskable(),
+            NoAnswer::Broken => Failure::passing("it broke off in the middle of its answer"),
+            NoAnswer::TooLong => Failure::lasting("its answer is too long"),
+        })?;
+        understand(answer.status(), answer.body())
     }
 
-    fn request(&self, job: &Job, visitor: &Visitor, body: &Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+    fn request(&self, job: &Job, visitor: &Visitor, body: &Bytes) -> Result<Request<Bytes>, Failure> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
-        let host = self.url.authority().map_or("", |authority| authority.as_str());
         let mut request = Request::builder()
             .method(Method::POST)
-            .uri(path)
-            .header(names::HOST, host)
+            .uri(&self.url)
             .header(names::CONTENT_TYPE, "application/json")
             .header(names::ACCEPT, "application/json")
             .header(names::USER_AGENT, concat!("vivavoce/", env!("CARGO_PKG_VERSION")))
-            .header(names::CONNECTION, "close")
             .header("idempotency-key", header(&job.key))
             .header("x-vivavoce-timestamp", timestamp)
             .header("x-vivavoce-signature", signature(&self.key, timestamp, body));
@@ -133,36 +121,12 @@ impl Webhook {
                 .header("x-vivavoce-call", header(&visitor.call))
                 .header("x-vivavoce-tool", header(&job.name));
         }
-        request.body(Full::new(body.clone())).map_err(|_| Failure::lasting("it can't be asked"))
+        request.body(body.clone()).map_err(|_| unaskable())
     }
 }
 
-/// A connection's task; it ends with the wish for what comes over it.
-struct Connection(JoinHandle<()>);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// An answer's body, where it matters.
-async fn read(status: StatusCode, body: hyper::body::Incoming) -> Result<Bytes, Failure> {
-    if !status.is_success() {
-        return Ok(Bytes::new());
-    }
-    let body = Limited::new(body, MOST_ANSWER_BYTES).collect().await;
-    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            Failure::lasting("its answer is too long")
-        } else {
-            died()
-        }
-    })
-}
-
-fn died() -> Failure {
-    Failure::passing("it broke off in the middle of its answer")
+fn unaskable() -> Failure {
+    Failure::lasting("it can't be asked")
 }
 
 /// What the model is told of a failure.
@@ -187,9 +151,3 @@ pub(super) const SLACK: Duration = Duration::from_secs(1);
 
 /// A service that restarts is back after a few of these.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
-
-/// The model has to read it aloud.
-const MOST_ANSWER_BYTES: usize = 64 * 1024;
-
-/// Of an answer's head.
-const MOST_HEAD_BYTES: usize = 64 * 1024;
