@@ -1,4 +1,9 @@
 //! One call: the relay decides, this carries out.
+//!
+//! - here: what happens, and who is asked for it;
+//! - `orders`: what the relay wants done.
+
+mod orders;
 
 use crate::ahead::Turn;
 use crate::alarm::Alarm;
@@ -14,7 +19,6 @@ use crate::metrics::Counted;
 use crate::phone::{Heard, Phone};
 use crate::rules::Rules;
 use crate::service::Service;
-use crate::store::Checkpoint;
 use crate::tools::{Errands, Visitor};
 use crate::uplink::Uplink;
 use core::future::{Future, poll_fn};
@@ -28,9 +32,8 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, timeout};
-use vivavoce_gemini::ClientMessage;
-use vivavoce_session::{LOST, Moment, Relay, RelayConfig, RelayInput, RelayOutput};
-use vivavoce_wire::{Code, FromProxy, Trouble};
+use vivavoce_session::{Moment, Relay, RelayConfig, RelayInput};
+use vivavoce_wire::{Code, Trouble};
 
 /// Everything that one call holds of the world.
 pub(crate) struct Call {
@@ -229,99 +232,6 @@ impl Call {
         }
     }
 
-    /// Carries out all that the relay wants; then it wants to be woken at the moment returned.
-    async fn drain(&mut self) -> Option<Moment> {
-        loop {
-            match self.relay.poll() {
-                RelayOutput::Timeout(wake) => return wake,
-                RelayOutput::Seat => {
-                    self.part();
-                    self.phone = self.entering.take();
-                    self.list.add_all();
-                }
-                RelayOutput::SecretKept => {
-                    if let Some(secret) = &self.secret {
-                        self.entry.secret_kept(secret);
-                    }
-                }
-                RelayOutput::Checkpoint { handle, next } => {
-                    let model = self.relay.model().to_owned();
-                    self.entry.note_checkpoint(Checkpoint { handle, model, next });
-                }
-                RelayOutput::LetGo => {
-                    tracing::info!("another proxy may go on with the call");
-                    self.house.metrics.moved.inc();
-                    self.house.calls.end(&self.id);
-                    self.turn = None;
-                    self.entry.let_go().await;
-                }
-                RelayOutput::OpenService => self.dial(),
-                RelayOutput::ToService(message) => {
-                    if closes_speech(&message) {
-                        self.awaited.speech_ends(self.relay.newest_turn());
-                    }
-                    self.flush_uplink();
-                    self.tell_service(|service| service.send(&message));
-                }
-                RelayOutput::Uplink { pcm, rate_hz } => {
-                    self.has_relayed = true;
-                    self.speak(pcm, rate_hz);
-                }
-                RelayOutput::Reported { underruns, barge_in } => {
-                    self.house.metrics.underruns.inc_by(underruns.into());
-                    barge_in.into_iter().for_each(|took| self.house.metrics.barge_in.took(took));
-                }
-                RelayOutput::Reconnects(why) => {
-                    self.house.metrics.rotations.inc_by((why != LOST).into());
-                    self.house.metrics.upstream_reconnects.inc();
-                    tracing::info!(why, "another connection to the service follows");
-                }
-                RelayOutput::CloseService => self.hang_up(),
-                RelayOutput::CheckTool(job) => {
-                    let problem = self.errands.objection(&job);
-                    self.inform(RelayInput::ToolChecked { key: job.key, problem });
-                }
-                RelayOutput::RunTool(job) => {
-                    self.errands.run(*job);
-                    self.list.add_all();
-                }
-                RelayOutput::AbortTool { key } => self.errands.abort(&key),
-                RelayOutput::ToolEnds { how, .. } => {
-                    self.house.metrics.count_tool(how);
-                    tracing::info!(?how, "a function call ended");
-                }
-                RelayOutput::ToPhone { message, sequence } => {
-                    if let FromProxy::Error { error } = &message {
-                        tracing::info!(code = error.code.name(), "telling the phone of trouble");
-                    }
-                    self.was_up |= matches!(&message, FromProxy::Ready(_));
-                    match message {
-                        FromProxy::Activity { speaking: true } => self.awaited.speech_begins(),
-                        FromProxy::Activity { speaking: false } => {
-                            self.awaited.speech_ends(self.relay.newest_turn());
-                        }
-                        _ => {}
-                    }
-                    self.errands.shown(&message, sequence);
-                    self.tell_phone(|phone| phone.send(&message, sequence));
-                }
-                RelayOutput::ToPhoneAudio(frame) => {
-                    self.has_relayed = true;
-                    if let Some(waited) = self.awaited.sounds(frame.epoch) {
-                        self.house.metrics.first_audio.took(waited);
-                    }
-                    self.tell_phone(|phone| phone.send_audio(frame));
-                }
-                RelayOutput::DropAudio { epoch } => self.tell_phone(|phone| phone.drop_audio(epoch)),
-                RelayOutput::ClosePhone { code, reason } => {
-                    tracing::info!(code, "closing the phone's socket");
-                    self.tell_phone(|phone| phone.send_close(code, &reason));
-                    self.part();
-                }
-            }
-        }
-    }
-
     /// Waits for the next thing to happen.
     async fn wait(&mut self, wake: Option<Moment>, bells: &mut Bells) -> RelayInput {
         let wake_at = wake.map(|wake| self.began + wake.since_origin());
@@ -513,74 +423,6 @@ impl Call {
         }
     }
 
-    fn tell_phone(&mut self, how: impl FnOnce(&mut Phone)) {
-        let _ = self.phone.as_mut().map(how);
-    }
-
-    /// Lets the phone go, with time for its last words; the process waits for that.
-    fn part(&mut self) {
-        self.count_bytes();
-        if let Some(phone) = self.phone.take() {
-            let shutdown = self.shutdown.clone();
-            tokio::spawn(async move {
-                phone.close().await;
-                drop(shutdown);
-            });
-        }
-    }
-
-    fn dial(&mut self) {
-        self.hang_up();
-        // What it gathered of a sound for the connection before is said again with the rest of that sound.
-        self.uplink = Uplink::new();
-        self.list.add_all();
-        self.service = Some(Service::open(self.house.service.clone(), self.former.take()));
-    }
-
-    fn hang_up(&mut self) {
-        self.count_bytes();
-        if let Some(service) = self.service.take() {
-            self.former = Some(service.close());
-        }
-    }
-
-    fn speak(&mut self, pcm: bytes::Bytes, rate_hz: u32) {
-        let (service, mut failure) = (&mut self.service, None);
-        let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| {
-            if failure.is_none() {
-                failure = service.as_mut().and_then(|service| service.send_audio(pcm).err());
-            }
-        });
-        if pushed.is_err() {
-            let detail = format!("a microphone's rate is 8000 to 48000 Hz; found {rate_hz}");
-            let trouble = Trouble::misunderstood(Code::BadMessage, detail);
-            self.inform(RelayInput::PhoneFault(trouble));
-        }
-        if let Some(input) = failure {
-            self.lose_service(input);
-        }
-    }
-
-    fn flush_uplink(&mut self) {
-        let mut rest = None;
-        self.uplink.flush(&mut |pcm| rest = Some(pcm));
-        if let Some(pcm) = rest {
-            self.tell_service(|service| service.send_audio(pcm));
-        }
-    }
-
-    fn tell_service(&mut self, send: impl FnOnce(&mut Service) -> Result<(), RelayInput>) {
-        let Some(service) = &mut self.service else { return };
-        if let Err(input) = send(service) {
-            self.lose_service(input);
-        }
-    }
-
-    fn lose_service(&mut self, input: RelayInput) {
-        let input = self.reported(input);
-        self.inform(input);
-    }
-
     /// Tells the relay what came of something that it wants done.
     fn inform(&mut self, input: RelayInput) {
         self.clock = Instant::now();
@@ -596,11 +438,6 @@ impl Call {
 /// A name for a call: hardly ever given twice, and of no use to anybody who learns it.
 pub(crate) fn call_id() -> String {
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
-}
-
-/// Whether a message tells the service that the person has said what they wanted to say.
-fn closes_speech(message: &ClientMessage) -> bool {
-    matches!(message, ClientMessage::RealtimeInput(input) if input.audio_stream_end || input.activity_end.is_some())
 }
 
 /// How long the end of a call waits until what it used is written down.
