@@ -11,6 +11,8 @@ test('systemd finds nothing wrong with the service', { skip: !hasSystemd && 'no 
   const folder = mkdtempSync(join(tmpdir(), 'vivavoce-unit-'))
   try {
     const unit = readFileSync('deploy/vivavoce@.service', 'utf8')
+    assert.match(unit, /^ExecStart=.* --page \/usr\/share\/vivavoce\/page$/m)
+    assert.match(unit, /^SystemCallFilter=~.*@resources\n#.*\nSystemCallFilter=setpriority$/m)
     assert.match(unit, /^ExecReload=\/bin\/kill -HUP \$MAINPID$/m)
     const file = join(folder, 'vivavoce@.service')
     // The program is not installed here.
