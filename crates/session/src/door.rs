@@ -128,7 +128,7 @@ pub(crate) fn too_large(found_bytes: usize, most_bytes: usize) -> Trouble {
     Trouble::new(Code::TooLarge, message)
 }
 
-/// A ticket and some words; DESIGN.md §3.
+/// A ticket, some 400 characters, and some words.
 const MOST_HELLO_BYTES: usize = 4 * 1024;
 /// Who is let in is looked up in a store that may be slow, not in one that is gone.
 const VERDICT_PATIENCE: Duration = Duration::from_secs(10);

@@ -191,8 +191,7 @@ impl Talk {
 
 /// Who presses as they speak is late by this much.
 const PRE_ROLL: Duration = Duration::from_millis(300);
-/// What was said as the button came up is in the microphone's buffers for some 50 ms (`audio.md` §9), and people let go on
-/// the last syllable.
+/// What was said as the button came up is in the microphone's buffers for some 50 ms, and people let go on the last syllable.
 const POST_ROLL: Duration = Duration::from_millis(100);
 /// By then the microphone's latency is over, and the echo of a living room (0.4 s for 60 dB) has fallen by 30 dB.
 const TAIL: Duration = Duration::from_millis(250);

@@ -1,6 +1,6 @@
 //! What was typed and comes back as if it had been heard.
 //!
-//! Some models echo `realtimeInput.text` as an input transcription (`gemini-live-protocol.md` §2.8). The person
+//! Some models echo `realtimeInput.text` as an input transcription (3.1 was seen to). The person
 //! who typed it has it on the screen already, and nobody said the greeting's nudge.
 
 use crate::Moment;

@@ -85,7 +85,7 @@ impl Stream {
     }
 }
 
-/// Beyond the service's own silence duration, so that its turn ends for certain (`gemini-live-protocol.md` §4.5).
+/// Beyond the service's own silence duration, so that its turn ends for certain.
 const SILENCE_MARGIN: Duration = Duration::from_millis(300);
 /// Longer than any silence that ends a turn.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);

@@ -106,7 +106,7 @@ impl Verdict {
     }
 }
 
-/// Prefixes as `gemini-live-protocol.md` §1.6 lists them, the first match counts.
+/// How the reasons begin that the service was seen to give; the first match counts.
 const TABLE: &[Row] = &[
     row(1007, "API key", KEY),
     row(1007, "Missing or malformed auth token", KEY),
