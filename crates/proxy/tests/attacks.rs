@@ -58,10 +58,14 @@ async fn an_address_that_opens_a_thousand_sockets_gets_few_and_is_told_why() {
     for _ in 0..10 {
         open.push(Phone::call(&proxy).await);
     }
+    let mut told_why = 0;
     for _ in 0..1_000 {
         let answer = get(proxy.address, "/healthz").await;
-        assert!(answer.starts_with("HTTP/1.1 429 ") || answer.is_empty(), "{answer}");
+        let is_told = answer.starts_with("HTTP/1.1 429 ");
+        assert!(is_told || answer.is_empty(), "{answer}");
+        told_why += u32::from(is_told);
     }
+    assert!(told_why > 0, "nobody was told why");
     let told = get(proxy.operators, "/metrics").await;
     assert!(told.contains("vivavoce_refusals_total{reason=\"limited\"} 1000\n"), "{told}");
 }
@@ -119,6 +123,9 @@ async fn what_a_stranger_puts_into_a_header_comes_back_in_none() {
             let (head, _) = answer.split_once("\r\n\r\n").unwrap();
             assert!(!head.to_lowercase().contains("evil"), "{header} {path}: {head}");
         }
+        let answer = stage::ask(proxy.address, &question("localhost", &format!("{header}\r\n"), "{}")).await;
+        let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(!head.to_lowercase().contains("evil"), "{header}: {head}");
     }
     // A line break of its own ends a header, and makes no header of ours.
     let answer = get_with(proxy.address, "/healthz", "X: a\r\rSet-Cookie: evil=1\r\n").await;
@@ -126,24 +133,48 @@ async fn what_a_stranger_puts_into_a_header_comes_back_in_none() {
 }
 
 #[tokio::test]
+async fn a_subprotocol_and_an_origin_that_are_answered_stay_in_their_headers() {
+    let proxy = Proxy::to(simulator("").await).await;
+    let evil = "evil.example%0d%0aSet-Cookie: evil=1";
+    let offer = format!("Sec-WebSocket-Protocol: {evil}\r\n{UPGRADE}");
+    let answer = get_with(proxy.address, "/ws", &offer).await;
+    let known = ["connection", "date", "sec-websocket-accept", "sec-websocket-protocol", "upgrade"];
+    assert_eq!(header_names(&answer), known, "{answer}");
+    assert!(answer.contains("sec-websocket-protocol: evil"), "{answer}");
+    // The origin of a page that the proxy serves itself, as far as the request goes.
+    let answer =
+        stage::ask(proxy.address, &question(evil, &format!("Origin: https://{evil}\r\n"), "{}")).await;
+    let known = [
+        "access-control-allow-origin",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "vary",
+    ];
+    assert_eq!(header_names(&answer), known, "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://evil"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_name_adds_no_line_to_the_log_and_is_not_in_it() {
     for kind in ["text", "json"] {
         let program = Program::start(kind).await;
-        let name = "Eve\n2026-11-25T00:00:00Z  INFO a call of nobody\u{1b}[31m";
+        let name = format!("Eve\n{FORGED} nobody\u{1b}[31m");
+        // What a client calls itself is told, but within its quotes.
+        let client = format!("Mallory\r\n{FORGED} somebody\u{1b}[31m");
         let user = json!({ "id": 7, "first_name": name, "username": name, "language_code": name });
         let body = json!({ "init_data": telegram::init_data(TOKEN, &user, now()) }).to_string();
-        let question = format!(
-            "POST /v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = stage::ask(program.address, &question).await;
+        let answer = stage::ask(program.address, &question("localhost", "", &body)).await;
         let (_, answer) = answer.split_once("\r\n\r\n").unwrap();
         let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
         let ticket = answer["ticket"].as_str().unwrap_or_else(|| panic!("a ticket: {answer}"));
         let origin = format!("http://{}", program.address);
         let headers = [("sec-websocket-protocol", SUBPROTOCOL), ("origin", origin.as_str())];
         let mut phone = Phone::connect_to(&format!("ws://{}/ws", program.address), &headers).await;
-        let hello = json!({ "type": "hello", "audio": { "rate_hz": 16_000 }, "ticket": ticket });
+        let hello =
+            json!({ "type": "hello", "audio": { "rate_hz": 16_000 }, "ticket": ticket, "client": client });
         phone.say(&hello.to_string()).await;
         phone.wait_ready().await;
         phone.say(&json!({ "type": "text", "text": name }).to_string()).await;
@@ -154,6 +185,8 @@ async fn a_name_adds_no_line_to_the_log_and_is_not_in_it() {
         let log = program.stop().await;
         assert!(log.contains("call over"), "{kind}: {log}");
         assert!(!log.contains("Eve") && !log.contains("nobody") && !log.contains('\u{1b}'), "{kind}: {log}");
+        assert!(log.contains("\"Mallory\\r\\n"), "{kind}: {log}");
+        assert!(!log.split(['\r', '\n']).any(|line| line.starts_with(FORGED)), "{kind}: {log}");
     }
 }
 
@@ -220,6 +253,21 @@ impl Program {
     }
 }
 
+/// A question for a session, from the first line to the last.
+fn question(host: &str, headers: &str, body: &str) -> String {
+    let length = format!("Content-Length: {}\r\n", body.len());
+    format!("POST /v1/session HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n{body}")
+}
+
+/// The names of an answer's headers, in the order of the alphabet. Whatever breaks a line counts as one.
+fn header_names(answer: &str) -> Vec<String> {
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    let lines = head.split(['\r', '\n']).filter(|line| !line.is_empty()).skip(1);
+    let mut names: Vec<_> = lines.map(|line| line.split(':').next().unwrap().to_lowercase()).collect();
+    names.sort();
+    names
+}
+
 /// Opens a WebSocket by hand, and reads what the proxy says to that.
 async fn upgrade(stream: &mut TcpStream, more: &str) {
     let request = format!(
@@ -251,6 +299,9 @@ async fn wait_answer(phone: &mut Phone) {
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
+
+/// How a line of the log might begin.
+const FORGED: &str = "2026-11-25T00:00:00Z  INFO a call of";
 
 const TOKEN: &str = "5768337691:AAH5YkoiEuPk8-FZa32hStHTqXiLPtAEhx8";
 
