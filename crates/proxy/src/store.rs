@@ -44,8 +44,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// What is kept under a name; from here on it is kept for no longer than `linger`, for one who did not hear the answer.
     fn withdraw<'a>(&'a self, name: &'a str, linger: Duration) -> Answer<'a, Option<String>>;
 
-    /// Adds to an account, and says what is on it then; it is closed so long after its first sum.
-    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64>;
+    /// Adds to an account, unless that was done, and says what is on it then; it is closed so long after its first sum.
+    fn add<'a>(&'a self, account: &'a str, slip: Slip<'a>, lasts: Duration) -> Answer<'a, u64>;
 
     /// Writes down under a key what was begun for a call, and for how long that is to be known. Of each call the
     /// [`MOST_NOTES`] are kept that last longest.
@@ -100,6 +100,18 @@ pub(crate) struct Record {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The model's newest turn, some moments ago.
     pub(crate) turn: u32,
+    /// When the call began, in seconds since 1970: it may last for so long, whoever leads it.
+    pub(crate) began_s: u64,
+}
+
+/// A sum for an account. It counts once, however often it is handed in: whoever did not hear the answer does so again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slip<'w> {
+    /// Who hands it in.
+    pub(crate) writer: &'w str,
+    /// Raised for each of their sums.
+    pub(crate) number: u64,
+    pub(crate) sum: u64,
 }
 
 /// Where a conversation can be taken up again.
@@ -198,6 +210,7 @@ mod tests {
             user: "u".into(),
             checkpoint: Some(checkpoint),
             turn: 3,
+            began_s: 1_700_000_000,
         }
     }
 
@@ -304,17 +317,30 @@ mod tests {
     async fn an_account_sums_up_what_all_add_until_it_is_closed() {
         for (store, _redis) in registries().await {
             let (soon, long) = (Duration::from_millis(300), Duration::from_secs(60));
-            let sums = (1..=20).map(|sum| store.add("a", sum, long));
+            let writers: Vec<_> = (1..=20).map(|sum| (sum.to_string(), sum)).collect();
+            let sums = writers
+                .iter()
+                .map(|(writer, sum)| store.add("a", Slip { writer, number: 1, sum: *sum }, long));
             let totals = futures_util::future::join_all(sums).await;
             assert_eq!(totals.into_iter().map(Result::unwrap).max(), Some(210));
-            assert_eq!(store.add("a", 0, soon).await, Ok(210));
-            assert_eq!(store.add("b", 1, soon).await, Ok(1));
+            let nothing = Slip { writer: "x", number: 0, sum: 0 };
+            assert_eq!(store.add("a", nothing, soon).await, Ok(210));
+            for (number, sum, total) in [(1, 5, 215), (1, 5, 215), (2, 1, 216), (1, 5, 216), (2, 9, 216)] {
+                let again = Slip { writer: "20", number: number + 1, sum };
+                assert_eq!(store.add("a", again, long).await, Ok(total), "each counts once");
+            }
+            assert_eq!(store.add("b", Slip { sum: 1, number: 1, ..nothing }, soon).await, Ok(1));
             let began = Instant::now();
-            while store.add("b", 0, long).await.unwrap() > 0 {
+            while store.add("b", nothing, long).await.unwrap() > 0 {
                 assert!(began.elapsed() < soon * 20, "it was closed by its first term");
                 sleep(Duration::from_millis(20)).await;
             }
-            assert_eq!(store.add("a", 0, long).await, Ok(210));
+            assert_eq!(
+                store.add("b", Slip { sum: 1, number: 1, ..nothing }, long).await,
+                Ok(1),
+                "and its slips"
+            );
+            assert_eq!(store.add("a", nothing, long).await, Ok(216));
         }
     }
 

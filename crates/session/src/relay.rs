@@ -114,7 +114,7 @@ impl Relay {
         Self {
             credit: Credit::new(config.most_ahead, config.most_kept),
             seat: Seat::new(config.grace),
-            bounds: Bounds::new(config.longest, config.idle),
+            bounds: Bounds::new(config.longest, config.idle, earlier.lasted),
             upstream: Upstream::new(config.setup_deadline, config.seed, earlier.handle),
             watch: Watch::new(config.answer_deadline),
             queue: VecDeque::new(),

@@ -1,6 +1,6 @@
 //! The registry of a proxy that is alone: it ends with the process.
 
-use super::{Answer, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Store};
+use super::{Answer, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Slip, Store};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ struct Shelves {
     /// What is kept, and until when.
     deposits: HashMap<String, (String, Instant)>,
     /// What is on each account, and when it is closed.
-    accounts: HashMap<String, (u64, Instant)>,
+    accounts: HashMap<String, Account>,
     /// What was begun for each call, by key, and until when that is known.
     notes: HashMap<String, HashMap<String, (String, Instant)>>,
     swept_at: Option<Instant>,
@@ -41,6 +41,14 @@ struct Conversation {
     call: String,
     checkpoint: Option<Checkpoint>,
     until: Instant,
+}
+
+/// What was added up, until when, and the number of each writer's last slip.
+#[derive(Debug)]
+struct Account {
+    total: u64,
+    until: Instant,
+    numbers: HashMap<String, u64>,
 }
 
 impl Memory {
@@ -105,7 +113,7 @@ impl Shelves {
         self.calls.retain(|_, entry| entry.is_kept(now));
         self.conversations.retain(|_, conversation| conversation.until > now);
         self.deposits.retain(|_, (_, until)| *until > now);
-        self.accounts.retain(|_, (_, until)| *until > now);
+        self.accounts.retain(|_, account| account.until > now);
         self.notes.retain(|_, notes| {
             notes.retain(|_, (_, until)| *until > now);
             !notes.is_empty()
@@ -197,16 +205,21 @@ impl Store for Memory {
         })
     }
 
-    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64> {
+    fn add<'a>(&'a self, account: &'a str, slip: Slip<'a>, lasts: Duration) -> Answer<'a, u64> {
         Box::pin(async move {
             let now = Instant::now();
             let mut shelves = self.shelves();
-            let (total, until) = shelves.accounts.entry(account.to_owned()).or_insert((0, now + lasts));
-            if *until <= now {
-                (*total, *until) = (0, now + lasts);
+            let fresh = || Account { total: 0, until: now + lasts, numbers: HashMap::new() };
+            let account = shelves.accounts.entry(account.to_owned()).or_insert_with(fresh);
+            if account.until <= now {
+                *account = fresh();
             }
-            *total = total.saturating_add(sum);
-            Ok(*total)
+            let number = account.numbers.entry(slip.writer.to_owned()).or_default();
+            if *number < slip.number {
+                *number = slip.number;
+                account.total = account.total.saturating_add(slip.sum);
+            }
+            Ok(account.total)
         })
     }
 

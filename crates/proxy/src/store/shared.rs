@@ -3,7 +3,9 @@
 //! A call is a hash (`generation`, `record` as JSON) beside a key that is its lease; both have one hash tag, so that a
 //! cluster keeps them together. What must not fall between two commands is a script.
 
-use super::{Answer, Away, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Store};
+use super::{
+    Answer, Away, Checkpoint, Found, HANDLES_LAST, Hold, Kept, LEASE, MOST_NOTES, Record, Slip, Store,
+};
 use core::fmt;
 use core::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -128,10 +130,11 @@ impl Store for Shared {
         })
     }
 
-    fn add<'a>(&'a self, account: &'a str, sum: u64, lasts: Duration) -> Answer<'a, u64> {
+    fn add<'a>(&'a self, account: &'a str, slip: Slip<'a>, lasts: Duration) -> Answer<'a, u64> {
         Box::pin(async move {
             let mut question = ADD.key(format!("vivavoce:{{{account}}}:account"));
-            question.arg(sum).arg(milliseconds(lasts));
+            question.key(format!("vivavoce:{{{account}}}:slips"));
+            question.arg(slip.sum).arg(milliseconds(lasts)).arg(slip.writer).arg(slip.number);
             self.ask(question).await
         })
     }
@@ -306,11 +309,16 @@ static WITHDRAW: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Sum, term in ms.
+/// Sum, term in ms, writer, number.
 static ADD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local total = redis.call('INCRBY', KEYS[1], ARGV[1])
-        if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+        "local is_new = tonumber(redis.call('HGET', KEYS[2], ARGV[3]) or '0') < tonumber(ARGV[4])
+        local total = redis.call('INCRBY', KEYS[1], is_new and ARGV[1] or 0)
+        if is_new then redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) end
+        if redis.call('PTTL', KEYS[1]) < 0 then
+            redis.call('PEXPIRE', KEYS[1], ARGV[2])
+            redis.call('PEXPIRE', KEYS[2], ARGV[2])
+        end
         return total",
     )
 });

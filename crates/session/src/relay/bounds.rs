@@ -9,6 +9,8 @@ use vivavoce_wire::trouble::{Code, Trouble};
 pub(super) struct Bounds {
     longest: Option<Duration>,
     idle: Option<Duration>,
+    /// For how long it had gone on before.
+    lasted: Duration,
     /// When somebody could talk first.
     began: Option<Moment>,
     /// When either side said something last.
@@ -17,9 +19,9 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// Zero means that there is no bound.
-    pub(super) fn new(longest: Duration, idle: Duration) -> Self {
+    pub(super) fn new(longest: Duration, idle: Duration, lasted: Duration) -> Self {
         let bound = |time: Duration| Some(time).filter(|time| !time.is_zero());
-        Self { longest: bound(longest), idle: bound(idle), began: None, said_at: Moment::ORIGIN }
+        Self { longest: bound(longest), idle: bound(idle), lasted, began: None, said_at: Moment::ORIGIN }
     }
 
     /// From here on somebody can talk.
@@ -53,7 +55,7 @@ impl Bounds {
     }
 
     fn lasts_until(&self) -> Option<Moment> {
-        Some(self.began? + self.longest?)
+        Some(self.began? + self.longest?.saturating_sub(self.lasted))
     }
 
     fn waits_until(&self) -> Option<Moment> {
@@ -81,15 +83,18 @@ mod tests {
 
     #[test]
     fn nothing_is_bounded_by_zero_nor_before_somebody_can_talk() {
-        let mut bounds = Bounds::new(Duration::ZERO, Duration::ZERO);
+        let mut bounds = Bounds::new(Duration::ZERO, Duration::ZERO, Duration::ZERO);
         bounds.begin(at(1));
         assert_eq!((bounds.due_at(), bounds.look(at(1_000_000))), (None, None));
-        assert_eq!(Bounds::new(Duration::from_secs(1), Duration::from_secs(1)).due_at(), None);
+        assert_eq!(
+            Bounds::new(Duration::from_secs(1), Duration::from_secs(1), Duration::ZERO).due_at(),
+            None
+        );
     }
 
     #[test]
     fn says_which_bound_it_was() {
-        let mut bounds = Bounds::new(Duration::from_secs(600), Duration::from_secs(90));
+        let mut bounds = Bounds::new(Duration::from_secs(600), Duration::from_secs(90), Duration::ZERO);
         bounds.begin(at(10));
         bounds.somebody_speaks(at(50));
         assert_eq!((bounds.due_at(), bounds.look(at(139))), (Some(at(140)), None));
@@ -97,5 +102,16 @@ mod tests {
         bounds.somebody_speaks(at(600));
         assert_eq!(bounds.due_at(), Some(at(610)));
         assert!(bounds.look(at(610)).unwrap().message.contains("10 minutes"));
+    }
+
+    #[test]
+    fn a_call_lasts_no_longer_for_being_led_by_another() {
+        for (lasted_s, ends_s) in [(0, 610), (400, 210), (600, 10), (1_000, 10)] {
+            let lasted = Duration::from_secs(lasted_s);
+            let mut bounds = Bounds::new(Duration::from_secs(600), Duration::ZERO, lasted);
+            bounds.begin(at(10));
+            assert_eq!(bounds.due_at(), Some(at(ends_s)));
+            assert!(bounds.look(at(ends_s)).unwrap().message.contains("10 minutes"));
+        }
     }
 }

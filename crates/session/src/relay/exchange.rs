@@ -63,6 +63,8 @@ pub struct Earlier {
     pub next: u32,
     /// The model's turns are counted on from here.
     pub epoch: u32,
+    /// For how long the call has gone on; zero if it begins.
+    pub lasted: Duration,
     /// What was begun for the model, or done, not long ago: if it asks for the same, nothing is done twice.
     pub begun: Vec<Begun>,
     /// The function calls that the page was told of, not long ago: of each it is to know the end.
