@@ -66,7 +66,7 @@ pub(crate) enum Pass {
     Local,
     /// A ticket. It is still to be used, unless they take a call up again.
     Ticket(Ticket),
-    /// The secret of the call that they take up again, which its user was given.
+    /// Another proxy saw to who they are; the secret of their call does the rest.
     Secret,
 }
 
@@ -95,7 +95,9 @@ impl Admission {
     /// One who takes a call up again may show the ticket that they came with, old and used as it is: it says who they are, and
     /// the call's secret does the rest.
     pub(crate) fn admit(&self, hello: &Hello, caller: &Caller, now: u64) -> Result<Pass, Refusal> {
-        let Some(text) = &hello.ticket else { return self.admit_without(hello, caller) };
+        let Some(text) = &hello.ticket else {
+            return if self.lets_in(caller) { Ok(Pass::Local) } else { Err(Refusal::NothingShown) };
+        };
         let ticket = self.mint.read(text)?;
         if !self.knows(&ticket.user) {
             return Err(Refusal::Foreign);
@@ -109,14 +111,6 @@ impl Admission {
         Ok(Pass::Ticket(ticket))
     }
 
-    fn admit_without(&self, hello: &Hello, caller: &Caller) -> Result<Pass, Refusal> {
-        if self.lets_in(caller) {
-            return Ok(Pass::Local);
-        }
-        let has_secret = self.is_configured && hello.resume.is_some() && caller.origin().is_some();
-        if has_secret { Ok(Pass::Secret) } else { Err(Refusal::NothingShown) }
-    }
-
     /// Whether a caller needs no ticket.
     fn lets_in(&self, caller: &Caller) -> bool {
         self.lets_in_local && caller.is_local()
@@ -127,8 +121,8 @@ impl Admission {
         match user.by.as_str() {
             SHELL => true,
             LOCAL => self.lets_in_local,
-            by => match by.strip_prefix(TELEGRAM) {
-                Some(bot) => self.telegram.bots.iter().any(|known| known.id.to_string() == bot),
+            by => match user.bot() {
+                Some(bot) => self.telegram.bots.iter().any(|known| known.id == bot),
                 None => self.issuers.iter().any(|issuer| issuer.name == by),
             },
         }
@@ -144,6 +138,11 @@ impl User {
     /// Who opened a bot's Mini App.
     pub(crate) fn of_telegram(bot: u64, user: u64) -> Self {
         Self { by: format!("{TELEGRAM}{bot}"), id: user.to_string() }
+    }
+
+    /// The bot that vouches for them, if one does.
+    fn bot(&self) -> Option<u64> {
+        self.by.strip_prefix(TELEGRAM)?.parse().ok()
     }
 
     /// One for whom whoever has the signing key vouches.
@@ -287,12 +286,11 @@ mod tests {
         let text = admission.mint.sign(&old);
         assert_eq!(admission.admit(&hello(text.clone(), true), &page, NOW), Ok(Pass::Ticket(old)));
         assert_eq!(admission.admit(&hello(text, true), &program, NOW), Err(Refusal::NotNative));
-        assert_eq!(admission.admit(&hello(None, true), &page, NOW), Ok(Pass::Secret));
-        assert_eq!(admission.admit(&hello(None, true), &program, NOW), Err(Refusal::NothingShown));
+        for caller in [&page, &program] {
+            assert_eq!(admission.admit(&hello(None, true), caller, NOW), Err(Refusal::NothingShown));
+        }
         let forged = admission.admit(&hello(Some("x".into()), true), &page, NOW);
         assert_eq!(forged, Err(Refusal::Unreadable));
-        let closed = open(Upstream::Gemini, &[]).admit(&hello(None, true), &page, NOW);
-        assert_eq!(closed, Err(Refusal::NothingShown), "nobody there could have begun a call");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use core::time::Duration;
 use ring::hmac;
 use serde_json::{Value, json};
 use stage::redis::Redis;
-use stage::{Phone, Proxy, assert_trouble, nobody, patiently, simulator};
+use stage::{Phone, Proxy, assert_trouble, get, nobody, patiently, simulator};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -287,9 +287,11 @@ async fn a_call_is_taken_up_again_with_the_used_ticket_and_by_nobody_else() {
     let (phone, again) = enters(&one, resume(&ready, &json!(mine))).await;
     assert_eq!(again.call, ready.call);
     drop(phone);
-    let (phone, again) = enters(&one, resume(&again, &Value::Null)).await;
-    assert_eq!(again.call, ready.call, "the secret is enough");
-    drop(phone);
+    for proxy in [&one, &two] {
+        let mut nobody = knocks(proxy, Some(PAGE), resume(&again, &Value::Null)).await;
+        // This machine may call without a ticket, as itself.
+        assert_trouble(nobody.wait_end().await, Code::NotAllowed, "somebody else's");
+    }
     let (_phone, again) = enters(&two, resume(&again, &json!(mine))).await;
     assert_eq!(again.call, ready.call, "on the other proxy, too");
 }
@@ -413,6 +415,36 @@ async fn a_ticket_whose_call_came_to_nothing_is_good_still() {
     assert_eq!(tries().await, Code::ServiceUnreachable);
     // It is given back once the call is put away.
     patiently(async { while tries().await != Code::ServiceUnreachable {} }).await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_used_by_one_who_leaves_before_anybody_answers() {
+    let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = service.local_addr().unwrap();
+    let proxy = within(environment(), |config| config.upstream_url = Some(format!("ws://{address}"))).await;
+    let ticket = ticket(&proxy, 7).await;
+    let phone = knocks(&proxy, Some(PAGE), json!({ "ticket": ticket })).await;
+    let _silent = patiently(service.accept()).await.unwrap();
+    drop(phone);
+    patiently(async { while !get(proxy.operators, "/metrics").await.contains("vivavoce_calls 0\n") {} })
+        .await;
+    let mut phone = knocks(&proxy, Some(PAGE), json!({ "ticket": ticket })).await;
+    assert_trouble(phone.wait_end().await, Code::NotAdmitted, "opens one only");
+}
+
+#[tokio::test]
+async fn refresh_secrets_are_worth_nothing_once_their_bot_has_another_token() {
+    let redis = Redis::start().await;
+    let shared = || Environment { redis_url: Some(redis.url()), ..environment() };
+    let one = within(shared(), |_| {}).await;
+    let secret = ask(&one, &json!({ "init_data": init_data(TOKEN, 7, now()) })).await.json["refresh"].clone();
+    let (bot, rest) = TOKEN.split_once(':').unwrap();
+    let other: String = rest.chars().rev().collect();
+    let changed = Environment { bot_tokens: vec![format!("{bot}:{other}")], ..shared() };
+    let two = within(changed, |_| {}).await;
+    let answer = ask(&two, &json!({ "refresh": secret })).await;
+    assert!(answer.is_refused(401, "not_admitted", "another bot or site"), "{answer:?}");
+    assert_eq!(ask(&one, &json!({ "refresh": secret })).await.status, 201);
 }
 
 #[tokio::test]
@@ -595,7 +627,7 @@ fn resume(ready: &Ready, ticket: &Value) -> Value {
 }
 
 async fn metrics(proxy: &Proxy) -> String {
-    stage::get(proxy.operators, "/metrics").await
+    get(proxy.operators, "/metrics").await
 }
 
 fn now() -> u64 {

@@ -63,6 +63,15 @@ impl Telegram {
         Ok(Opening { bot, user, hash: fields.get("hash").unwrap_or_default().to_owned() })
     }
 
+    /// What stands for whoever vouches for a bot's users, and is another when the bot has another token; none if the bot is not served.
+    pub(crate) fn voucher(&self, bot: u64) -> Option<String> {
+        let bot = self.bots.iter().find(|known| known.id == bot)?;
+        Some(match &bot.secret {
+            Some(secret) => URL_SAFE_NO_PAD.encode(hmac::sign(secret, b"vivavoce refresh")),
+            None => "telegram".to_owned(),
+        })
+    }
+
     fn signer(&self, fields: &Fields, hash: &[u8]) -> Option<u64> {
         let text = fields.text(&["hash"]);
         let by_token = |bot: &&Bot| {

@@ -19,6 +19,8 @@ pub(crate) struct Pass {
     pub(crate) until: u64,
     /// Names the opening that it goes back to: all secrets of one end together. Anything that nobody else has.
     pub(crate) opening: String,
+    /// Stands for what vouched for them: with another bot's token it is worth nothing any more.
+    pub(crate) voucher: String,
 }
 
 /// A new secret for a pass; none if that is over at `now`, or if this machine has no randomness.
@@ -109,7 +111,7 @@ mod tests {
 
     fn pass_of(opening: &str) -> Pass {
         let user = User { by: "telegram:1".into(), id: "2".into() };
-        Pass { user, until: 1_000, opening: opening.into() }
+        Pass { user, until: 1_000, opening: opening.into(), voucher: "v".into() }
     }
 
     #[tokio::test(start_paused = true)]

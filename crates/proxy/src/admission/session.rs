@@ -55,8 +55,8 @@ struct Answer {
 struct Vouched {
     user: User,
     native: bool,
-    /// Until when they may come again by a secret, and of which opening that is; none: never.
-    until: Option<(u64, String)>,
+    /// By what they may come again; none: not without being vouched for.
+    pass: Option<Pass>,
     /// What else than the user must not come too often: the hash of a signed text.
     text: Option<String>,
 }
@@ -100,7 +100,8 @@ pub(crate) async fn post(State(house): State<Arc<House>>, request: Request) -> R
 }
 
 /// Answers what is neither.
-pub(crate) async fn other() -> Response {
+pub(crate) async fn other(State(house): State<Arc<House>>) -> Response {
+    house.metrics.refuse(Code::BadMessage.name());
     let sentence = "Sessions are asked for by POST.";
     let trouble = Trouble::misunderstood(Code::BadMessage, sentence);
     let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &trouble);
@@ -134,27 +135,31 @@ impl Admission {
     fn of_telegram(&self, raw: &str, now: u64) -> Result<Vouched, Refusal> {
         let opening = self.telegram.judge(raw, now)?;
         let user = User::of_telegram(opening.bot, opening.user);
-        let until = random().map(|opening| (now + self.refresh_lasts.as_secs(), opening));
-        Ok(Vouched { user, native: false, until, text: Some(opening.hash) })
+        let pass = self.telegram.voucher(opening.bot).zip(random()).map(|(voucher, opening)| {
+            let until = now + self.refresh_lasts.as_secs();
+            Pass { user: user.clone(), until, opening, voucher }
+        });
+        Ok(Vouched { user, native: false, pass, text: Some(opening.hash) })
     }
 
     fn of_issuer(&self, token: &str, now: u64) -> Result<Vouched, Refusal> {
         let issuer::Vouched { user, native } = issuer::judge(&self.issuers, token, now)?;
-        Ok(Vouched { user, native, until: None, text: None })
+        Ok(Vouched { user, native, pass: None, text: None })
     }
 
     fn of_pass(&self, pass: Pass) -> Result<Vouched, Refusal> {
-        if !self.knows(&pass.user) {
+        let bot = pass.user.bot().and_then(|bot| self.telegram.voucher(bot));
+        if bot.is_none_or(|voucher| voucher != pass.voucher) {
             return Err(Refusal::Foreign);
         }
-        Ok(Vouched { user: pass.user, native: false, until: Some((pass.until, pass.opening)), text: None })
+        Ok(Vouched { user: pass.user.clone(), native: false, pass: Some(pass), text: None })
     }
 
     fn of_nothing(&self, caller: &Caller) -> Result<Vouched, Refusal> {
         if !self.lets_in(caller) {
             return Err(Refusal::NothingShown);
         }
-        Ok(Vouched { user: User::local(), native: caller.origin().is_none(), until: None, text: None })
+        Ok(Vouched { user: User::local(), native: caller.origin().is_none(), pass: None, text: None })
     }
 
     /// A ticket for a call that has yet to begin; none if this machine has no randomness.
@@ -224,10 +229,9 @@ async fn issue(
         refresh: None,
         refresh_expires_in: None,
     };
-    if let Some((until, opening)) = vouched.until {
-        let pass = Pass { user: vouched.user, until, opening };
+    if let Some(pass) = vouched.pass {
         answer.refresh = refresh::issue(&*house.store, &pass, now).await?;
-        answer.refresh_expires_in = answer.refresh.as_ref().map(|_| until.saturating_sub(now));
+        answer.refresh_expires_in = answer.refresh.as_ref().map(|_| pass.until.saturating_sub(now));
     }
     Ok(answer)
 }
