@@ -39,6 +39,7 @@ mod desks;
 mod dial;
 mod entry;
 pub mod environment;
+mod files;
 mod frames;
 mod greeting;
 mod histogram;

@@ -4,6 +4,7 @@ use crate::admission::opening::{MintError, mint};
 use crate::command::Command;
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::files::provide_for;
 use crate::priority::give_way;
 use crate::reload::Reloader;
 use crate::server::{Server, StartError, bind, objections};
@@ -109,10 +110,15 @@ async fn serve(read: impl Fn() -> Result<(Config, Environment), Vec<String>>, be
         Ok(settings) => settings,
         Err(problems) => return fail_all(&problems),
     };
+    provide_for(config.limits.calls);
     let knocks = match Knocks::hear() {
         Ok(knocks) => knocks,
         Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
     };
+    let problems: Vec<_> = objections(&config, &environment).iter().map(StartError::to_string).collect();
+    if !problems.is_empty() {
+        return fail_all(&problems);
+    }
     let server = match Server::open(config, &environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
