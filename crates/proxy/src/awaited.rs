@@ -17,6 +17,11 @@ impl Awaited {
         (self.since, self.turn) = (Some(Instant::now()), turn);
     }
 
+    /// They typed: an answer to that is none to what they said.
+    pub(crate) fn types(&mut self) {
+        self.since = None;
+    }
+
     /// They go on speaking.
     pub(crate) fn speech_begins(&mut self) {
         self.since = None;
@@ -46,5 +51,8 @@ mod tests {
         awaited.speech_ends(2);
         awaited.speech_begins();
         assert_eq!(awaited.sounds(3), None, "it was no end");
+        awaited.speech_ends(2);
+        awaited.types();
+        assert_eq!(awaited.sounds(3), None, "whoever is muted and types has not spoken");
     }
 }

@@ -80,8 +80,9 @@ pub(crate) struct Call {
     /// Until when this call's time is on it.
     paid_until: Instant,
     began: Instant,
-    /// Whether a phone was told that somebody listens.
+    /// Whether a phone was told that somebody listens, and whether it was told that we or the service failed.
     was_up: bool,
+    is_our_fault: bool,
     alarm: Alarm,
     /// Who is to be asked what has happened.
     list: List,
@@ -146,13 +147,14 @@ impl Call {
             paid_until: Instant::now(),
             began: Instant::now(),
             was_up: false,
+            is_our_fault: false,
             alarm: Alarm::default(),
             list: List::new(),
             manner: (false, false),
         }
     }
 
-    /// Runs the call to its end, on the thread of its desk; says whether somebody ever listened.
+    /// Runs the call to its end, on the thread of its desk; says whether that came before anybody listened, and not by the phone's doing.
     pub(crate) async fn run(mut self: Box<Self>, first: Box<Entrance>) -> bool {
         let mut bells = Bells::new();
         let mut input = self.enters(first);
@@ -181,7 +183,7 @@ impl Call {
             let _ = timeout(LAST_BILL, budget.settle(SystemTime::now())).await;
         }
         self.entry.end().await;
-        self.was_up
+        self.is_our_fault && !self.was_up
     }
 
     fn handle(&mut self, input: RelayInput) {
@@ -402,10 +404,8 @@ impl Call {
 
     /// Notes the end of the service's socket on its way to the relay.
     fn reported(&mut self, input: RelayInput) -> RelayInput {
-        if let (RelayInput::Service(message), Some(budget)) = (&input, &self.budget)
-            && let Some(usage) = &message.usage_metadata
-        {
-            budget.costs(self.rules.config.prices.micros(usage));
+        if let Some(budget) = &self.budget {
+            budget.hears(&input, &self.rules.config.prices);
         }
         if let RelayInput::ServiceClosed { code, .. } = &input {
             // Its words may hold anything; what they mean is said when the phone is told.

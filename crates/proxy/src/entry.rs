@@ -4,6 +4,7 @@ use crate::budget::Budget;
 use crate::store::{Away, Checkpoint, Hold, Kept, RENEW_EVERY, Record, Store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 use vivavoce_wire::Trouble;
 
 /// One call's entry in the registry.
@@ -196,7 +198,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Begins to keep an entry, and its user's account where there is one.
     pub(crate) fn of(entry: Arc<Entry>, budget: Option<Arc<Budget>>) -> Self {
-        Self { task: tokio::spawn(keep(entry, budget)) }
+        Self { task: tokio::spawn(keep(entry, budget).in_current_span()) }
     }
 }
 
@@ -207,7 +209,7 @@ impl Drop for Keeper {
 }
 
 async fn keep(entry: Arc<Entry>, budget: Option<Arc<Budget>>) {
-    let (mut is_away, mut settled_at) = (false, Instant::now());
+    let (mut away, mut settled_at) = (None, Instant::now());
     loop {
         if let Some(budget) = &budget
             && settled_at.elapsed() >= SETTLE_EVERY
@@ -219,10 +221,11 @@ async fn keep(entry: Arc<Entry>, budget: Option<Arc<Budget>>) {
             }
         }
         let written = entry.keep().await;
-        if is_away != written.is_err() {
-            is_away = written.is_err();
-            tell_whether_away(&written);
+        match &written {
+            Ok(_) => away = None,
+            Err(error) => away = away.or_else(|| Some(Missed::new(error))),
         }
+        let is_away = away.is_some();
         let changed =
             async { if is_away { core::future::pending().await } else { entry.changed.notified().await } };
         tokio::select! {
@@ -232,11 +235,25 @@ async fn keep(entry: Arc<Entry>, budget: Option<Arc<Budget>>) {
     }
 }
 
-fn tell_whether_away<T>(written: &Result<T, Away>) {
-    match written {
-        Ok(_) => tracing::info!("the registry is back"),
-        Err(away) => {
+/// One call that misses the registry. The first and the last of them say so: that it is away is one piece of news, however many calls
+/// there are.
+struct Missed;
+
+static MISSED: AtomicUsize = AtomicUsize::new(0);
+
+impl Missed {
+    fn new(away: &Away) -> Self {
+        if MISSED.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(%away, "the registry is away: calls go on, and are lost if this process dies now");
+        }
+        Self
+    }
+}
+
+impl Drop for Missed {
+    fn drop(&mut self) {
+        if MISSED.fetch_sub(1, Ordering::Relaxed) == 1 {
+            tracing::info!("no call misses the registry any more");
         }
     }
 }

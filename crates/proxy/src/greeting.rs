@@ -14,6 +14,8 @@ use crate::rules::Rules;
 use crate::store::{Away, Checkpoint, Record, Store, spend};
 use crate::tools::Visitor;
 use crate::tools::notes::{Written, written};
+use core::future::pending;
+use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,31 +27,51 @@ use vivavoce_wire::{Code, Trouble};
 
 /// Takes a phone that has just connected into a new call, or into the one that it takes up again.
 pub(crate) async fn receive(house: Arc<House>, caller: Caller, mut phone: Phone) {
-    let admit = |hello: &Hello| {
-        house.rules().admission.admit(hello, &caller, now()).map_err(|refusal| refused(&house, refusal))
-    };
-    match greet(&house, admit, &mut phone).await {
+    let admit = |hello: &Hello| house.rules().admission.admit(hello, &caller, now());
+    let mut shutdown = house.shutdown.subscribe();
+    match greet(&house, admit, &mut phone, going_down(&mut shutdown)).await {
         Greeted::Enters(hello, pass) if hello.resume.is_some() => take_up(house, phone, hello, pass).await,
         Greeted::Enters(hello, pass) => begin(house, phone, hello, pass).await,
-        Greeted::SentAway(trouble) => send_away(phone, trouble).await,
+        Greeted::SentAway(why) => send_away(&house, phone, why).await,
         Greeted::Gone => phone.close().await,
     }
 }
 
 /// Takes a phone that came to another process into its call here, which is to move there.
 pub(crate) async fn receive_from_elsewhere(house: Arc<House>, mut phone: Phone) {
-    // Who that is was judged there.
-    let greeted = greet(&house, |_| Ok(Pass::Secret), &mut phone).await;
+    // Who that is was judged there; and calls that are still here when the process goes down are to be reached.
+    let greeted = greet(&house, |_| Ok(Pass::Secret), &mut phone, pending()).await;
     let Greeted::Enters(hello, _) = greeted else { return phone.close().await };
     match hello.resume.as_ref().and_then(|resume| house.calls.find(resume)) {
         Some(place) => enter(&house, &place, phone, hello, true).await,
-        None => send_away(phone, no_such_call()).await,
+        None => send_away(&house, phone, no_such_call()).await,
     }
 }
 
-/// Says what went wrong and hangs up.
-pub(crate) async fn send_away(mut phone: Phone, trouble: Trouble) {
-    tracing::info!(code = ?trouble.code, "sent a caller away");
+/// Why somebody is sent away.
+pub(crate) struct SendOff {
+    /// By which it is counted.
+    reason: &'static str,
+    trouble: Trouble,
+}
+
+impl From<Refusal> for SendOff {
+    fn from(refusal: Refusal) -> Self {
+        Self { reason: refusal.reason(), trouble: refusal.trouble() }
+    }
+}
+
+impl From<Trouble> for SendOff {
+    fn from(trouble: Trouble) -> Self {
+        Self { reason: trouble.code.name(), trouble }
+    }
+}
+
+/// Counts what went wrong, says it and hangs up.
+pub(crate) async fn send_away(house: &House, mut phone: Phone, why: impl Into<SendOff>) {
+    let SendOff { reason, trouble } = why.into();
+    house.metrics.refuse(reason);
+    tracing::info!(reason, "sent a caller away");
     phone.send_trouble(trouble);
     phone.close().await;
 }
@@ -57,13 +79,22 @@ pub(crate) async fn send_away(mut phone: Phone, trouble: Trouble) {
 /// What became of a phone at the door.
 enum Greeted {
     Enters(Box<Hello>, Pass),
-    SentAway(Trouble),
+    SentAway(SendOff),
     Gone,
 }
 
-async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, phone: &mut Phone) -> Greeted {
-    let Ok(_place) = Arc::clone(&house.hall).try_acquire_owned() else { return Greeted::SentAway(busy()) };
-    let mut pass = Pass::Secret;
+/// Hears a phone's hello, unless the house `closes` before.
+async fn greet(
+    house: &House,
+    admit: impl Fn(&Hello) -> Result<Pass, Refusal>,
+    phone: &mut Phone,
+    closes: impl Future<Output = ()>,
+) -> Greeted {
+    let Ok(_place) = Arc::clone(&house.hall).try_acquire_owned() else {
+        return Greeted::SentAway(busy().into());
+    };
+    let mut closes = pin!(closes);
+    let (mut pass, mut refusal) = (Pass::Secret, None);
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
     let (deadline, most_deep) = {
@@ -71,32 +102,40 @@ async fn greet(house: &House, admit: impl Fn(&Hello) -> Result<Pass, Trouble>, p
         (rules.limits().hello_deadline, rules.limits().json_depth)
     };
     let mut door = Door::new(deadline, now());
-    let mut shutdown = house.shutdown.subscribe();
     loop {
         let input = match door.poll() {
             DoorOutput::Admit(hello) => {
                 tracing::info!(client = hello.client.as_deref(), "hello");
-                DoorInput::Verdict(admit(&hello).map(|shown| pass = shown))
+                DoorInput::Verdict(match admit(&hello) {
+                    Ok(shown) => {
+                        pass = shown;
+                        Ok(())
+                    }
+                    Err(why) => Err(refusal.insert(why).trouble()),
+                })
             }
             DoorOutput::Enter(hello) => return Greeted::Enters(hello, pass),
-            DoorOutput::SendAway(trouble) => return Greeted::SentAway(trouble),
+            DoorOutput::SendAway(trouble) => {
+                return Greeted::SentAway(refusal.map_or_else(|| trouble.into(), Into::into));
+            }
             DoorOutput::Timeout(wake) => {
                 let wake_at = began + wake.map_or(deadline, Moment::since_origin);
                 tokio::select! {
                     heard = phone.next(true) => match heard {
                         Heard::Text(text) => match depth::objection(text.as_bytes(), most_deep) {
-                            Some(trouble) => return Greeted::SentAway(trouble),
+                            Some(trouble) => return Greeted::SentAway(trouble.into()),
                             None => DoorInput::Text(text),
                         },
                         Heard::Binary(_) => DoorInput::Binary,
                         Heard::Alive => continue,
-                        Heard::Fault(trouble) => return Greeted::SentAway(trouble),
+                        Heard::Fault(trouble) => return Greeted::SentAway(trouble.into()),
                         Heard::Gone => return Greeted::Gone,
                     },
                     () = sleep_until(wake_at) => DoorInput::Timeout,
-                    () = going_down(&mut shutdown) => {
+                    () = &mut closes => {
                         let sentence = "The proxy is going down; the call is tried again.";
-                        return Greeted::SentAway(Trouble::new(Code::GoingAway, sentence).retry_after_ms(1_000));
+                        let trouble = Trouble::new(Code::GoingAway, sentence).retry_after_ms(1_000);
+                        return Greeted::SentAway(trouble.into());
                     }
                 }
             }
@@ -110,38 +149,39 @@ async fn begin(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass) {
     let (user, id) = match &pass {
         Pass::Ticket(ticket) => (ticket.user.clone(), ticket.call.clone()),
         Pass::Local => (User::local(), call_id()),
-        Pass::Secret => return send_away(phone, no_such_call()).await,
+        Pass::Secret => return send_away(&house, phone, no_such_call()).await,
     };
     let rules = house.rules();
     let Some(room) = house.rooms.take(rules.limits().calls) else {
-        return send_away(phone, busy()).await;
+        return send_away(&house, phone, busy()).await;
     };
     // First of all: whoever finds no place keeps their last conversation, and their ticket, for when they do.
     let name = hash(&user.name());
     match find_places(&house, &rules, &id, &name).await {
         Ok(None) => {}
-        Ok(Some(trouble)) => return send_away(phone, trouble).await,
-        Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+        Ok(Some(trouble)) => return send_away(&house, phone, trouble).await,
+        Err(away) => return send_away(&house, phone, unavailable(&house, &away)).await,
     }
     let attempt = call_id();
     if let Pass::Ticket(ticket) = &pass {
         match use_up(&*house.store, ticket, &attempt, now()).await {
             Ok(true) => {}
-            Ok(false) => return send_away(phone, refused(&house, Refusal::Used)).await,
-            Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+            // Its places are those of the call that the ticket opened.
+            Ok(false) => return send_away(&house, phone, Refusal::Used).await,
+            Err(away) => return send_away(&house, phone, unavailable(&house, &away)).await,
         }
     }
     let earlier = match house.store.begin(&name, &id).await {
         Ok(checkpoint) => checkpoint.filter(|_| hello.continues),
-        Err(away) => return send_away(phone, unavailable(&house, &away)).await,
+        Err(away) => return send_away(&house, phone, unavailable(&house, &away)).await,
     };
     // Words are numbered anew in each call.
     let checkpoint = earlier.map(|earlier| Checkpoint { next: 0, ..earlier });
-    let record =
-        Record { owner: house.node.clone(), generation: 1, user: name, checkpoint, ..Record::default() };
+    let (owner, began_s) = (house.node.clone(), now());
+    let record = Record { owner, generation: 1, user: name, checkpoint, began_s, ..Record::default() };
     let ticket = if let Pass::Ticket(ticket) = pass { Some((ticket, attempt)) } else { None };
     let past = Past { record, tools: Written::default() };
-    lead(house, id, past, phone, hello, Some(user), Stay { rules, room, ticket }).await;
+    lead(house, id, past, phone, hello, user, Stay { rules, room, ticket }).await;
 }
 
 /// Finds a place for a call wherever it is counted, and asks whether its user may use more today; what stands against it.
@@ -196,31 +236,31 @@ async fn take_up(house: Arc<House>, phone: Phone, hello: Box<Hello>, pass: Pass)
         Pass::Ticket(ticket) => {
             // A fresh one opens no call besides.
             let _ = use_up(&*house.store, ticket, &call_id(), now()).await;
-            Some(ticket.user.clone())
+            ticket.user.clone()
         }
-        Pass::Local => Some(User::local()),
-        Pass::Secret => None,
+        Pass::Local => User::local(),
+        Pass::Secret => return send_away(&house, phone, no_such_call()).await,
     };
-    let user = caller.as_ref().filter(|_| pass != Pass::Local).map(|caller| hash(&caller.name()));
+    let user = hash(&caller.name());
     if let Some(place) = house.calls.find(&resume) {
-        if user.is_some_and(|user| !place.entry.is_of(&user)) {
-            return send_away(phone, refused(&house, Refusal::OtherUser)).await;
+        if !place.entry.is_of(&user) {
+            return send_away(&house, phone, Refusal::OtherUser).await;
         }
         return enter(&house, &place, phone, hello, false).await;
     }
     // Before the call is taken: one that finds no room here waits for another proxy, or for this one.
     let rules = house.rules();
     let Some(room) = house.rooms.take(rules.limits().calls) else {
-        return send_away(phone, crowded()).await;
+        return send_away(&house, phone, crowded()).await;
     };
-    match find_elsewhere(&house, &resume, &hello, user.as_deref(), phone).await {
+    match find_elsewhere(&house, &resume, &hello, &user, phone).await {
         Ok(Some((record, phone))) => {
             let tools = written(&*house.store, &resume.call).await;
             let (past, stay) = (Past { record, tools }, Stay { rules, room, ticket: None });
             lead(house, resume.call, past, phone, hello, caller, stay).await;
         }
         Ok(None) => {}
-        Err((phone, trouble)) => send_away(phone, trouble).await,
+        Err((phone, trouble)) => send_away(&house, phone, trouble).await,
     }
 }
 
@@ -229,20 +269,20 @@ async fn find_elsewhere(
     house: &House,
     resume: &Resume,
     hello: &Hello,
-    user: Option<&str>,
+    user: &str,
     mut phone: Phone,
-) -> Result<Option<(Record, Phone)>, (Phone, Trouble)> {
+) -> Result<Option<(Record, Phone)>, (Phone, SendOff)> {
     let until = Instant::now() + MOST_SEARCH;
     while Instant::now() < until {
         let found = match house.store.find(&resume.call).await {
             Ok(found) => found,
-            Err(away) => return Err((phone, unavailable(house, &away))),
+            Err(away) => return Err((phone, unavailable(house, &away).into())),
         };
         let Some(found) = found.filter(|found| opens(&found.record.locks, &resume.secret)) else {
-            return Err((phone, no_such_call()));
+            return Err((phone, no_such_call().into()));
         };
-        if user.is_some_and(|user| user != found.record.user) {
-            return Err((phone, refused(house, Refusal::OtherUser)));
+        if user != found.record.user {
+            return Err((phone, Refusal::OtherUser.into()));
         }
         if !found.is_held {
             let generation = found.record.generation;
@@ -255,7 +295,7 @@ async fn find_elsewhere(
                     return Ok(Some((record, phone)));
                 }
                 Ok(false) => {}
-                Err(away) => return Err((phone, unavailable(house, &away))),
+                Err(away) => return Err((phone, unavailable(house, &away).into())),
             }
         } else if found.record.owner != house.node {
             match pass_on(house, &found.record.owner, hello, phone).await {
@@ -265,10 +305,8 @@ async fn find_elsewhere(
         }
         sleep(SEARCH_EVERY).await;
     }
-    Err((
-        phone,
-        Trouble::new(Code::GoingAway, "The proxy that had this call does not answer; it is tried again."),
-    ))
+    let sentence = "The proxy that had this call does not answer; it is tried again.";
+    Err((phone, Trouble::new(Code::GoingAway, sentence).into()))
 }
 
 /// What a call has of the house until its end.
@@ -280,26 +318,26 @@ struct Stay {
 }
 
 impl Stay {
-    /// The call is over; whether somebody ever listened.
-    async fn ends(self, house: &House, was_up: bool) {
+    /// The call is over; whether it ended before it began, and not by the caller's doing.
+    async fn ends(self, house: &House, came_to_nothing: bool) {
         drop(self.room);
-        if let Some((ticket, attempt)) = self.ticket.filter(|_| !was_up) {
+        if let Some((ticket, attempt)) = self.ticket.filter(|_| came_to_nothing) {
             give_back(&*house.store, &ticket, &attempt).await;
         }
     }
 }
 
-/// Has a call led from here on. Who calls is not known where they came with nothing but the call's secret.
+/// Has a call led from here on.
 async fn lead(
     house: Arc<House>,
     id: String,
     past: Past,
     phone: Phone,
     hello: Box<Hello>,
-    user: Option<User>,
+    user: User,
     stay: Stay,
 ) {
-    let span = tracing::info_span!("call", id);
+    let span = tracing::error_span!("call", id);
     let rules = Arc::clone(&stay.rules);
     let Past { record, tools } = past;
     let relay = relay_config(&rules, &id, &record, tools, &hello);
@@ -308,8 +346,8 @@ async fn lead(
     let (entry, reports) = Entry::new(id.clone(), Arc::clone(&house.store), record, rooms);
     let secret = new_secret(&house, &entry, &hello);
     if let Err(away) = entry.keep().await {
-        send_away(phone, unavailable(&house, &away)).await;
-        return stay.ends(&house, false).await;
+        send_away(&house, phone, unavailable(&house, &away)).await;
+        return stay.ends(&house, true).await;
     }
     span.in_scope(|| tracing::info!("call begins"));
     let phones = house.calls.begin(&id, Arc::clone(&entry));
@@ -319,8 +357,9 @@ async fn lead(
     let call = Box::new(Call::new(visitor, Arc::clone(&house), terms, entry, reports, phones));
     let desk = Arc::clone(&house);
     let led = async move {
-        let was_up = call.run(Box::new(Entrance { phone, hello, secret, is_elsewhere: false })).await;
-        stay.ends(&house, was_up).await;
+        let came_to_nothing =
+            call.run(Box::new(Entrance { phone, hello, secret, is_elsewhere: false })).await;
+        stay.ends(&house, came_to_nothing).await;
     };
     desk.desks.spawn(led.instrument(span));
 }
@@ -339,7 +378,8 @@ fn relay_config(rules: &Rules, id: &str, record: &Record, tools: Written, hello:
     let epoch = if hello.resume.is_some() { record.turn.saturating_add(TURNS_UNSEEN) } else { 0 };
     let next = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next);
     let handle = checkpoint.map(|checkpoint| checkpoint.handle);
-    let earlier = Earlier { handle, next, epoch, begun: tools.begun, shown: tools.shown };
+    let lasted = Duration::from_secs(now().saturating_sub(record.began_s));
+    let earlier = Earlier { handle, next, epoch, lasted, begun: tools.begun, shown: tools.shown };
     rules.relay_config(id.to_owned(), Some(earlier), model)
 }
 
@@ -349,7 +389,7 @@ async fn enter(house: &House, place: &Place, phone: Phone, hello: Box<Hello>, is
     // Another process has to know the secret before the phone does; but a registry that is away stops no call.
     let _ = timeout(MOST_WRITING, place.entry.keep()).await;
     if let Err(error) = place.door.try_send(Box::new(Entrance { phone, hello, secret, is_elsewhere })) {
-        send_away(error.into_inner().phone, no_such_call()).await;
+        send_away(house, error.into_inner().phone, no_such_call()).await;
     }
 }
 
@@ -375,11 +415,6 @@ async fn give_back(store: &dyn Store, ticket: &Ticket, attempt: &str) {
 /// Where it is written that a ticket was used.
 fn used(ticket: &Ticket) -> String {
     format!("ticket:{}", hash(&ticket.id))
-}
-
-fn refused(house: &House, refusal: Refusal) -> Trouble {
-    house.metrics.refuse(refusal.reason());
-    refusal.trouble()
 }
 
 fn too_many() -> Trouble {

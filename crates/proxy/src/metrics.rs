@@ -301,6 +301,8 @@ async fn metrics(State(house): State<Arc<House>>) -> Response {
 async fn readyz(State(house): State<Arc<House>>) -> Response {
     let sentence = if *house.shutdown.borrow() {
         "The proxy is going down: it takes no more calls."
+    } else if house.rooms.are_full(house.rules().limits().calls) {
+        "All lines of this proxy are busy: it takes no new calls until one is over."
     } else if house.store.find("").await.is_err() {
         "The proxy can't reach its registry: it takes no new calls."
     } else {

@@ -20,6 +20,11 @@ impl Rooms {
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         taken.is_ok().then(|| Room(Arc::clone(self)))
     }
+
+    /// Whether as many as that are taken.
+    pub(crate) fn are_full(&self, most: u32) -> bool {
+        self.taken.load(Ordering::Relaxed) >= most
+    }
 }
 
 impl Drop for Room {
@@ -38,6 +43,7 @@ mod tests {
         let first = rooms.take(2);
         let second = rooms.take(2);
         assert!(first.is_some() && second.is_some() && rooms.take(2).is_none());
+        assert!(rooms.are_full(2) && !rooms.are_full(3));
         assert!(rooms.take(3).is_some(), "a reload allows more");
         drop(first);
         assert!(rooms.take(1).is_none(), "or fewer");

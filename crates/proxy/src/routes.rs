@@ -2,7 +2,7 @@
 
 use crate::addresses::Connected;
 use crate::admission::{Caller, session};
-use crate::greeting;
+use crate::greeting::{self, SendOff};
 use crate::house::House;
 use crate::page;
 use crate::phone::Phone;
@@ -34,8 +34,16 @@ pub(crate) fn router(house: &Arc<House>, page: Option<&Path>) -> Router {
         .route("/config.json", get(config))
         .route("/ws", get(ws))
         .route("/v1/session", post(session::post).options(session::preflight).fallback(session::other))
+        .method_not_allowed_fallback(other_method)
         .with_state(Arc::clone(house))
         .merge(page::router(page))
+}
+
+/// What answers a method that a path does not know.
+async fn other_method(State(house): State<Arc<House>>) -> Response {
+    house.metrics.refuse(Code::BadMessage.name());
+    let detail = "this path is asked by another method: see docs/PROTOCOL.md";
+    refuse(StatusCode::METHOD_NOT_ALLOWED, &Trouble::misunderstood(Code::BadMessage, detail))
 }
 
 async fn healthz() -> &'static str {
@@ -62,17 +70,24 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
     let caller = caller(&request);
     let upgrade = match Upgrade::read(&mut request) {
         Ok(upgrade) => upgrade,
-        Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence)),
+        Err(sentence) => {
+            house.metrics.refuse(Code::BadMessage.name());
+            return refuse(StatusCode::BAD_REQUEST, &Trouble::new(Code::BadMessage, sentence));
+        }
     };
     let rules = house.rules();
     let connected = connect(&house, &rules, &request);
-    let trouble = objection(&house, &rules, &upgrade, &caller).or_else(|| connected.as_ref().err().cloned());
+    let (connected, crowded) = match connected {
+        Ok(connected) => (connected, None),
+        Err(trouble) => (None, Some(trouble.into())),
+    };
+    let why = objection(&rules, &upgrade, &caller).or(crowded);
     let (response, socket) = upgrade.accept(rules.limits().max_frame_bytes);
     tokio::spawn(async move {
         let Some(socket) = socket.await else { return };
-        let phone = Phone::open(socket, rules.limits().unread, connected.ok().flatten());
-        match trouble {
-            Some(trouble) => greeting::send_away(phone, trouble).await,
+        let phone = Phone::open(socket, rules.limits().unread, connected);
+        match why {
+            Some(why) => greeting::send_away(&house, phone, why).await,
             None => greeting::receive(house, caller, phone).await,
         }
     });
@@ -80,14 +95,12 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
 }
 
 /// Why a caller is not even listened to.
-fn objection(house: &House, rules: &Rules, upgrade: &Upgrade, caller: &Caller) -> Option<Trouble> {
+fn objection(rules: &Rules, upgrade: &Upgrade, caller: &Caller) -> Option<SendOff> {
     if !upgrade.speaks_ours {
         let detail = format!("this socket speaks the subprotocol {SUBPROTOCOL}: name it when you connect");
-        return Some(Trouble::misunderstood(Code::BadSubprotocol, detail));
+        return Some(Trouble::misunderstood(Code::BadSubprotocol, detail).into());
     }
-    let refusal = rules.admission.check_origin(caller).err()?;
-    house.metrics.refuse(refusal.reason());
-    Some(refusal.trouble())
+    rules.admission.check_origin(caller).err().map(Into::into)
 }
 
 /// A call's place among the connections of its address, which is counted here if not where connections are taken.

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
 use vivavoce_wire::Code;
@@ -62,14 +62,18 @@ pub fn objections(config: &Config, environment: &Environment) -> Vec<StartError>
     };
     let is_open = !listen.ip().to_canonical().is_loopback() && !is_configured;
     let open = is_open.then_some(StartError::OpenToAll { listen });
-    let is_missing = |tool: &&ToolSettings| !environment.secrets.contains_key(&tool.secret_env);
+    let is_short = |tool: &&ToolSettings| {
+        environment.secrets.get(&tool.secret_env).is_none_or(|secret| secret.len() < LEAST_TOOL_SECRET_BYTES)
+    };
     let tools = config
         .tools
         .iter()
-        .filter(is_missing)
+        .filter(is_short)
         .map(|tool| StartError::ToolSecret { tool: tool.name.clone(), variable: tool.secret_env.clone() });
+    let registry = environment.redis_url.as_deref().and_then(|url| Shared::open(url, Duration::ZERO).err());
+    let registry = registry.map(|Away(problem)| StartError::Registry { problem });
     let admission = admission.into_iter().map(StartError::Admission);
-    [upstream, page, open].into_iter().flatten().chain(admission).chain(tools).collect()
+    [upstream, page, open, registry].into_iter().flatten().chain(admission).chain(tools).collect()
 }
 
 impl Server {
@@ -158,16 +162,21 @@ impl Server {
     /// they have ended.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let between_proxies = self.nodes.map(|nodes| {
-            tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house), None))
+            tokio::spawn(accept(nodes, node::router(&self.house), Arc::clone(&self.house), Guests::Ours))
         });
         let operators = self.operators.map(|operators| {
-            tokio::spawn(accept(operators, metrics::router(&self.house), Arc::clone(&self.house), None))
+            tokio::spawn(accept(
+                operators,
+                metrics::router(&self.house),
+                Arc::clone(&self.house),
+                Guests::Ours,
+            ))
         });
         // Who stands behind a reverse proxy is known by its headers alone.
         let addresses =
             (self.house.rules().config.trusted_hops == 0).then(|| Arc::clone(&self.house.addresses));
         tokio::select! {
-            () = accept(self.listener, self.router, Arc::clone(&self.house), addresses) => {}
+            () = accept(self.listener, self.router, Arc::clone(&self.house), Guests::All(addresses)) => {}
             () = stop => {}
         }
         self.house.shutdown.send_replace(true);
@@ -187,14 +196,23 @@ fn reached_at(listens: SocketAddr, hostname: Option<&str>) -> String {
     }
 }
 
-/// Takes connections, for as long as anybody wants that; of each address as many as it may have, where they are counted.
-async fn accept(
-    listener: TcpListener,
-    router: axum::Router,
-    house: Arc<House>,
-    addresses: Option<Arc<Addresses>>,
-) {
+/// Who comes to a port.
+enum Guests {
+    /// Anybody; their connections end when the process goes down. Of each address there are as many as it may have, where they are
+    /// counted.
+    All(Option<Arc<Addresses>>),
+    /// Other proxies and operators, who are served to the end.
+    Ours,
+}
+
+/// Takes connections, for as long as anybody wants that.
+async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>, guests: Guests) {
+    let (addresses, is_ours) = match guests {
+        Guests::All(addresses) => (addresses, false),
+        Guests::Ours => (None, true),
+    };
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let refused = Arc::new(Semaphore::new(MOST_REFUSED));
     loop {
         let permit = Arc::clone(&connections).acquire_owned().await;
         match listener.accept().await {
@@ -203,14 +221,18 @@ async fn accept(
                 let connected = addresses.as_ref().map(|addresses| addresses.connect(peer.ip(), most));
                 if matches!(connected, Some(None)) {
                     house.metrics.refuse(Code::Limited.name());
-                    tokio::spawn(async move {
-                        let _ = timeout(LAST_WORD, send_off(stream)).await;
-                        drop(permit);
-                    });
+                    // They take no place from others; where too many are being told why, the rest is not.
+                    if let Ok(told) = Arc::clone(&refused).try_acquire_owned() {
+                        tokio::spawn(async move {
+                            let _ = timeout(LAST_WORD, send_off(stream)).await;
+                            drop(told);
+                        });
+                    }
                     continue;
                 }
                 let peer = Peer { address: peer, connected: connected.flatten().map(Arc::new) };
-                let connection = connection(stream, peer, router.clone(), Arc::clone(&house));
+                let closes = (!is_ours).then(|| house.shutdown.subscribe());
+                let connection = connection(stream, peer, router.clone(), house.rules(), closes);
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -255,15 +277,25 @@ fn store(config: &Config, environment: &Environment) -> Result<Arc<dyn Store>, S
     })
 }
 
-/// Answers the requests of one connection, and ends it when the process goes down.
-async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: Arc<House>) {
-    let rules = house.rules();
+/// Answers the requests of one connection, and ends it when the process goes down, if it `closes` then.
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: axum::Router,
+    rules: Arc<Rules>,
+    closes: Option<watch::Receiver<bool>>,
+) {
     prepare(&stream, rules.limits().unread.max(UNTAKEN));
     let service = service_fn(move |mut request| {
         request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
     });
-    let mut shutdown = house.shutdown.subscribe();
+    let closes = async {
+        match closes {
+            Some(mut shutdown) => going_down(&mut shutdown).await,
+            None => core::future::pending().await,
+        }
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(rules.limits().header_deadline)
@@ -273,7 +305,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: axum::Router, house: 
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = going_down(&mut shutdown) => {
+        () = closes => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -382,8 +414,8 @@ impl fmt::Display for StartError {
             Self::Admission(error) => error.fmt(f),
             Self::ToolSecret { tool, variable } => write!(
                 f,
-                "the environment has no {variable}, with which requests to the tool {tool} are signed: set it to a long \
-                 random text that the webhook knows, too"
+                "the environment has no {variable} of {LEAST_TOOL_SECRET_BYTES} bytes or more, with which requests to the tool \
+                 {tool} are signed: set it to a random text that the webhook knows too, as `openssl rand -base64 32` makes"
             ),
             Self::OpenToAll { listen } => write!(
                 f,
@@ -396,6 +428,9 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// Whoever sees a signed request can try out shorter ones.
+const LEAST_TOOL_SECRET_BYTES: usize = 16;
+
 /// How long such an address is listened to.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -405,7 +440,10 @@ const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: applica
                          {\"error\":{\"code\":\"limited\",\"message\":\"Too many connections from this address: \
                          close some first.\",\"retry_after_ms\":5000}}\n";
 
-/// Pages and calls together, well below the usual limit of open files.
+/// Those of crowded addresses that are told so at one time.
+const MOST_REFUSED: usize = 64;
+
+/// Those that are no calls yet, well below the usual limit of open files.
 const MOST_CONNECTIONS: usize = 4_096;
 
 /// One that takes nothing for this long takes nothing any more.

@@ -48,7 +48,8 @@ impl Telemetry {
         let exporter = SpanExporter::builder().with_http().with_http_client(post).build();
         let exporter = exporter.map_err(|error| error.to_string())?;
         let mut resource = Resource::builder();
-        if lookup("OTEL_SERVICE_NAME").is_none() {
+        let attributes = lookup("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        if lookup("OTEL_SERVICE_NAME").is_none() && !attributes.contains("service.name=") {
             resource = resource.with_service_name("vivavoce");
         }
         let provider = SdkTracerProvider::builder()

@@ -33,8 +33,8 @@ use webhook::Webhook;
 /// For whom a tool is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
-    /// The user, as admission verified them; none where a call was taken up after its proxy's death by its secret alone.
-    pub(crate) user: Option<User>,
+    /// The user, as admission verified them.
+    pub(crate) user: User,
     /// The call's name in logs.
     pub(crate) call: String,
 }
@@ -204,7 +204,7 @@ async fn run(webhook: &Webhook, job: &Job, visitor: &Visitor, notes: &Notes) -> 
             notes.outcome(&job.key).await
         } else {
             // It may run there to its end: nobody here knows whether that proxy died or only let go of the call.
-            Some(notes.wait_for_outcome(job).await)
+            Some(notes.wait_for_outcome(job, webhook.longest()).await)
         };
         if let Some(outcome) = came {
             return outcome;

@@ -154,6 +154,51 @@ async fn calls_move_when_their_proxy_is_told_to_go_down() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_goes_down_is_asked_by_operators_and_reached_by_other_proxies_to_the_end() {
+    let house = House::of_two_answers("reached").await;
+    let (first, second) = (house.proxy().await, house.proxy().await);
+    let (mut phone, ready) = begins(first.address).await;
+    // Half a sentence, so that the call finds no quiet moment to move at.
+    let buzz = |at: u32| ((at % 114) as i16 - 57) * 150;
+    for (index, start) in (0..16_000_u32).step_by(320).enumerate() {
+        let pcm = (start..start + 320).flat_map(|at| buzz(at).to_le_bytes()).collect();
+        phone.send(numbered(index as u32, pcm)).await;
+    }
+    phone.say(r#"{"type":"ping","id":1}"#).await;
+    phone.wait(|message| matches!(message, FromProxy::Pong { id: 1 }).then_some(())).await;
+    drop(phone);
+    let operators = first.operators;
+    let going_down = tokio::spawn(first.stop());
+    patiently(async { while !stage::get(operators, "/readyz").await.contains("going down") {} }).await;
+    assert!(stage::get(operators, "/metrics").await.contains("vivavoce_calls 1\n"));
+    let mut phone = greets(second.address, resume(&ready.call, ready.secret.as_deref().unwrap(), 0)).await;
+    phone.wait_ready().await;
+    assert!(operators_hear(&second, "vivavoce_phones_passed_on_total 1\n").await);
+    assert!(operators_hear(&second, "vivavoce_calls 0\n").await);
+    phone.say(r#"{"type":"bye"}"#).await;
+    phone.wait_close().await;
+    going_down.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_lasts_as_long_as_one_may_whoever_leads_it() {
+    let house = House::of_two_answers("longest").await;
+    let short = |config: &mut vivavoce_proxy::config::Config| {
+        config.limits.longest = std::time::Duration::from_secs(3);
+    };
+    let (first, second) = (house.proxy_with(short).await, house.proxy_with(short).await);
+    let began = std::time::Instant::now();
+    let (mut phone, ready) = begins(first.address).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    let going_down = tokio::spawn(first.stop());
+    assert_trouble(phone.wait_end().await, Code::GoingAway, "goes on with this call");
+    let (mut phone, _) = takes_up(second.address, &ready, 40).await;
+    assert_trouble(phone.wait_end().await, Code::Limited, "lasted 3 seconds");
+    assert!(began.elapsed().as_millis() < 5_400, "{:?}", began.elapsed());
+    going_down.await.unwrap();
+}
+
+#[tokio::test]
 async fn no_other_secret_opens_a_call_and_no_call_is_opened_that_is_over() {
     let house = House::of_two_answers("foreign").await;
     let (first, second) = (house.proxy().await, house.proxy().await);
@@ -235,6 +280,7 @@ async fn calls_are_counted_over_all_proxies() {
     for proxy in [&first, &second] {
         let mut late = greets(proxy.address, json!({})).await;
         assert_trouble(late.wait_end().await, Code::Limited, "All lines are busy");
+        assert!(operators_hear(proxy, "vivavoce_refusals_total{reason=\"limited\"} 1\n").await);
     }
     phone.say(r#"{"type":"bye"}"#).await;
     phone.wait_close().await;

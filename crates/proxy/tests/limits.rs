@@ -6,7 +6,7 @@ mod stage;
 
 use core::time::Duration;
 use stage::redis::Redis;
-use stage::{Phone, Proxy, assert_trouble, frame, get_with, simulator};
+use stage::{Phone, Proxy, assert_trouble, frame, get_with, patiently, simulator};
 use std::process::Command;
 use vivavoce_proxy::config::Config;
 use vivavoce_proxy::environment::Environment;
@@ -60,6 +60,8 @@ async fn who_comes_through_a_reverse_proxy_is_counted_by_the_address_that_this_s
     let mut first = through(&proxy, "203.0.113.1, 192.0.2.1").await;
     let mut second = through(&proxy, "203.0.113.2, 192.0.2.1").await;
     assert_trouble(second.wait_end().await, Code::Limited, "from this address");
+    let told = stage::get(proxy.operators, "/metrics").await;
+    assert!(told.contains("vivavoce_refusals_total{reason=\"limited\"} 1\n"), "{told}");
     let mut other = through(&proxy, "192.0.2.2").await;
     for phone in [&mut first, &mut other] {
         phone.say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
@@ -80,7 +82,8 @@ async fn an_address_has_so_many_connections_and_no_more() {
     assert_eq!(error["error"]["code"], "limited");
     drop(second);
     // Its place is free as soon as the proxy has heard of that.
-    while !get_with(proxy.address, "/healthz", "").await.starts_with("HTTP/1.1 200 ") {}
+    patiently(async { while !get_with(proxy.address, "/healthz", "").await.starts_with("HTTP/1.1 200 ") {} })
+        .await;
     first.say(r#"{"type":"bye"}"#).await;
     first.wait_close().await;
 }
@@ -104,7 +107,7 @@ async fn a_user_has_so_many_calls_at_two_proxies_together() {
     first.say(r#"{"type":"bye"}"#).await;
     first.wait_close().await;
     // As soon as it is written that the first is over.
-    while with_ticket(&two, "ann").await.try_ready().await.is_none() {}
+    patiently(async { while with_ticket(&two, "ann").await.try_ready().await.is_none() {} }).await;
 }
 
 #[tokio::test]

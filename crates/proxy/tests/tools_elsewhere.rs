@@ -11,7 +11,7 @@ use stage::redis::Redis;
 use stage::{Folder, Phone, Proxy, patiently, program};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::process::Child;
 use vivavoce_proxy::config::Config;
 use vivavoce_proxy::environment::Environment;
@@ -72,6 +72,8 @@ async fn what_still_runs_where_the_call_was_is_waited_for() {
     stage.second_takes_over().await;
     stage.model.calls("book_table", &json!({"people": 4})).await;
     stage.phone.wait(in_state(ToolState::Running)).await;
+    // A registry that is away for a moment is no answer.
+    stage.redis.pauses(Duration::from_millis(1_500)).await;
     hook.let_answer();
     assert_eq!(stage.model.answer().await["response"]["output"], "answered");
     assert_eq!(hook.requests().len(), 1);
@@ -153,7 +155,7 @@ impl Stage {
         let began = Instant::now();
         while !self.redis.has_noted(text).await {
             assert!(began.elapsed().as_secs() < 10, "{text} never came");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

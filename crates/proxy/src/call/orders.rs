@@ -78,6 +78,8 @@ impl Call {
         match message {
             FromProxy::Error { error } => {
                 tracing::info!(code = error.code.name(), "telling the phone of trouble");
+                self.house.metrics.refuse(error.code.name());
+                self.is_our_fault |= error.code.is_our_fault();
             }
             FromProxy::Ready(_) => self.was_up = true,
             FromProxy::Activity { speaking: true } => self.awaited.speech_begins(),
@@ -147,6 +149,7 @@ impl Call {
         self.count_bytes();
         if let Some(service) = self.service.take() {
             self.former = Some(service.close());
+            self.budget.iter().for_each(|budget| budget.breaks_off(&self.rules.config.prices));
         }
     }
 
@@ -159,6 +162,8 @@ impl Call {
     fn say(&mut self, message: &ClientMessage) {
         if closes_speech(message) {
             self.awaited.speech_ends(self.relay.newest_turn());
+        } else if is_typed(message) {
+            self.awaited.types();
         }
         self.flush_uplink();
         self.tell_service(|service| service.send(message));
@@ -201,6 +206,11 @@ impl Call {
         let input = self.reported(input);
         self.inform(input);
     }
+}
+
+/// Whether somebody typed a message.
+fn is_typed(message: &ClientMessage) -> bool {
+    matches!(message, ClientMessage::RealtimeInput(input) if input.text.is_some())
 }
 
 /// Whether a message tells the service that the person has said what they wanted to say.

@@ -114,18 +114,25 @@ impl Notes {
 
     /// What came of a job that another proxy began, if that is written.
     pub(super) async fn outcome(&self, key: &str) -> Option<ToolOutcome> {
-        self.find(key).await?.outcome
+        self.find(key).await.ok()??.outcome
     }
 
-    /// The same, as soon as it is written; and if it is not until the job's time is up, that nobody knows.
-    pub(super) async fn wait_for_outcome(&self, job: &Job) -> ToolOutcome {
-        let mut until = None;
-        while let Some(begun) = self.find(&job.key).await {
-            if let Some(outcome) = begun.outcome {
-                return outcome;
+    /// The same, as soon as it is written; and if it is not until the time is up of a job that takes so long at most, that nobody
+    /// knows.
+    pub(super) async fn wait_for_outcome(&self, job: &Job, longest: Duration) -> ToolOutcome {
+        let mut until = Instant::now() + longest;
+        loop {
+            match self.find(&job.key).await {
+                Ok(Some(Begun { outcome: Some(outcome), .. })) => return outcome,
+                // It began some time ago.
+                Ok(Some(begun)) => {
+                    until = until.min(Instant::now() + begun.remembered.saturating_sub(TOOL_MEMORY));
+                }
+                Ok(None) => break,
+                // When the registry is back, it may be known.
+                Err(_) => {}
             }
             let now = Instant::now();
-            let until = *until.get_or_insert(now + begun.remembered.saturating_sub(TOOL_MEMORY));
             if now >= until {
                 break;
             }
@@ -138,19 +145,22 @@ impl Notes {
         ))
     }
 
-    async fn find(&self, key: &str) -> Option<Begun> {
-        written(&*self.store, &self.call).await.begun.into_iter().find(|begun| begun.job.key == key)
+    async fn find(&self, key: &str) -> Result<Option<Begun>, Away> {
+        Ok(read(&*self.store, &self.call).await?.begun.into_iter().find(|begun| begun.job.key == key))
     }
 }
 
 /// What is written down of a call's tools, by whichever proxy; nothing if the registry is away.
 pub(crate) async fn written(store: &dyn Store, call: &str) -> Written {
-    let notes = store.notes(call).await.unwrap_or_else(|away| {
+    read(store, call).await.unwrap_or_else(|away| {
         tracing::warn!(call, %away, "the registry is away: it is not known which tools were run");
-        Vec::new()
-    });
+        Written::default()
+    })
+}
+
+async fn read(store: &dyn Store, call: &str) -> Result<Written, Away> {
     let mut written = Written::default();
-    for (text, remembered) in notes {
+    for (text, remembered) in store.notes(call).await? {
         match serde_json::from_str(&text) {
             Ok(Line::Job(note)) => written.begun.push(note.begun(remembered)),
             Ok(Line::Shown(ShownNote { shown, name, state, sequence })) => {
@@ -162,7 +172,7 @@ pub(crate) async fn written(store: &dyn Store, call: &str) -> Written {
     }
     // In the order in which the page was told.
     written.shown.sort_by_key(|shown| shown.sequence);
-    written
+    Ok(written)
 }
 
 fn text(note: &impl Serialize) -> String {

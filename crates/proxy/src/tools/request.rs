@@ -30,8 +30,8 @@ pub(super) fn body(format: Format, job: &Job, visitor: &Visitor) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn user(visitor: &Visitor) -> Option<Value> {
-    visitor.user.as_ref().map(|user| json!({"by": user.by, "id": user.id}))
+fn user(visitor: &Visitor) -> Value {
+    json!({"by": visitor.user.by, "id": visitor.user.id})
 }
 
 /// `sha256=` and the HMAC-SHA256, in hexadecimal digits, of the time, a dot and the body.
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn has_three_forms() {
-        let visitor = Visitor { user: Some(User::of_telegram(1, 7)), call: "c".into() };
+        let visitor = Visitor { user: User::of_telegram(1, 7), call: "c".into() };
         let body = |format| serde_json::from_slice::<Value>(&body(format, &job(), &visitor)).unwrap();
         assert_eq!(
             body(Format::Vivavoce),

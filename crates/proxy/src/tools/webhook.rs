@@ -4,7 +4,6 @@ use super::Visitor;
 use super::answer::understand;
 use super::request::{body, header, signature};
 use super::way::Way;
-use crate::admission::User;
 use crate::config::{Format, ToolSettings};
 use crate::post::{NoAnswer, post};
 use axum::http::{Method, Request, Uri, header as names};
@@ -117,7 +116,7 @@ impl Webhook {
             .header("x-vivavoce-signature", signature(&self.key, timestamp, body));
         if self.format == Format::Flat {
             request = request
-                .header("x-vivavoce-user", header(&visitor.user.as_ref().map(User::name).unwrap_or_default()))
+                .header("x-vivavoce-user", header(&visitor.user.name()))
                 .header("x-vivavoce-call", header(&visitor.call))
                 .header("x-vivavoce-tool", header(&job.name));
         }

@@ -47,6 +47,16 @@ impl Redis {
         false
     }
 
+    /// Answers nobody for so long.
+    pub(crate) async fn pauses(&self, time: Duration) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut pause = redis::cmd("CLIENT");
+        pause.arg("PAUSE").arg(time.as_millis() as u64).arg("ALL");
+        pause.query_async::<()>(&mut connection).await.unwrap();
+        while redis::cmd("PING").query_async::<()>(&mut connection).await.is_err() {}
+    }
+
     /// Kills it, with all that it held.
     pub(crate) fn dies(&mut self) {
         let _ = self.process.kill();
