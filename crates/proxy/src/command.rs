@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use vivavoce_wire::message::Mode;
@@ -18,23 +18,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the page and relay calls: to Gemini if GEMINI_API_KEY is set, else to the built-in simulator.
-    Serve {
-        /// The settings, in TOML; docs/CONFIG.md tells which there are.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Where to listen; port 0 takes any that is free [default: 127.0.0.1:8003].
-        #[arg(long, value_name = "ADDR:PORT")]
-        listen: Option<SocketAddr>,
-        /// The service's address, whole or its beginning, for instance a simulator's.
-        #[arg(long, value_name = "URL")]
-        upstream: Option<String>,
-        /// The folder of the page [default: dist, if there is one].
-        #[arg(long, value_name = "DIR")]
-        page: Option<PathBuf>,
-        /// Let programs and pages of this machine call without a ticket, whatever the settings say.
-        #[arg(long)]
-        local: bool,
-    },
+    Serve(Settings),
     /// Pretend to be Gemini Live, for tests and for people without a key.
     Sim {
         /// Where to listen on this machine; 0 takes any port that is free.
@@ -87,12 +71,28 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         expires_in: u64,
     },
-    /// Say everything that is wrong with the settings.
-    Check {
-        /// The settings, in TOML.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    /// Say everything that is wrong with the settings of a `serve` with these words, and start nothing.
+    Check(Settings),
+}
+
+/// Where settings come from, beside the environment; the command line wins over the file.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// The settings, in TOML; docs/CONFIG.md tells which there are.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to listen; port 0 takes any that is free [default: 127.0.0.1:8003].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// The service's address, whole or its beginning, for instance a simulator's.
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// The folder of the page [default: dist, if there is one].
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
+    /// Let programs and pages of this machine call without a ticket, whatever the settings say.
+    #[arg(long)]
+    pub local: bool,
 }
 
 fn user(name: &str) -> Result<String, String> {

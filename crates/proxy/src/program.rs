@@ -1,7 +1,7 @@
 //! What each command does, and the exit code that says how it went.
 
 use crate::admission::opening::{MintError, mint};
-use crate::command::Command;
+use crate::command::{Command, Settings};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::files::provide_for;
@@ -14,8 +14,8 @@ use crate::talk::{Outcome, Talk, TalkError};
 use crate::{telemetry::Telemetry, tools::way::Way};
 use core::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal;
@@ -38,7 +38,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format_args!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    let mut environment = match Environment::read(lookup) {
+    let environment = match Environment::read(lookup) {
         Ok(environment) => environment,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
@@ -52,11 +52,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
         };
         match command {
-            Command::Serve { config, listen, upstream, page, local } => {
-                let flags = Flags { listen, upstream, page, local };
-                let read = || flags.settings(config.as_deref(), lookup);
-                serve(read, bell).await
-            }
+            Command::Serve(words) => serve(|| settings(&words, lookup), bell).await,
             Command::Sim { port, script, time_scale, certificate } => {
                 match simulator::options(script.as_deref(), time_scale, certificate.as_deref()) {
                     Ok(options) => sim(port, options, bell).await,
@@ -66,9 +62,7 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
             Command::Talk { files, url, ticket, mode, output, json } => {
                 talk(&Talk { files, url, ticket, mode, output, environment }, json, bell).await
             }
-            Command::Check { config } => {
-                check(settings(config.as_deref(), &mut environment, lookup), &environment)
-            }
+            Command::Check(words) => check(&settings(&words, lookup)),
             Command::Ticket { user, bot, native, expires_in } => {
                 let until = core::time::Duration::from_secs(expires_in);
                 print_ticket(mint(&environment, &user, bot, native, until))
@@ -80,45 +74,40 @@ pub fn run(command: Command, lookup: Lookup<'_>) -> ExitCode {
     code
 }
 
-/// Settings on the command line; they win over the file.
-struct Flags {
-    listen: Option<SocketAddr>,
-    upstream: Option<String>,
-    page: Option<PathBuf>,
-    local: bool,
+/// The settings of a file, as the command line changes them, and the environment with the secrets that they name.
+fn settings(words: &Settings, lookup: Lookup<'_>) -> Result<(Config, Environment), Vec<String>> {
+    let mut environment = Environment::read(lookup).map_err(|error| vec![error.to_string()])?;
+    let mut config = read(words.config.as_deref())?;
+    environment.learn(config.secret_names(), lookup);
+    config.listen = words.listen.unwrap_or(config.listen);
+    config.upstream_url = words.upstream.clone().or(config.upstream_url);
+    config.page = words.page.clone().or(config.page);
+    config.admission.local = words.local.then_some(true).or(config.admission.local);
+    Ok((config, environment))
 }
 
-impl Flags {
-    /// The settings of a file and the environment, as these change them.
-    fn settings(
-        &self,
-        file: Option<&Path>,
-        lookup: Lookup<'_>,
-    ) -> Result<(Config, Environment), Vec<String>> {
-        let mut environment = Environment::read(lookup).map_err(|error| vec![error.to_string()])?;
-        let mut config = settings(file, &mut environment, lookup)?;
-        config.listen = self.listen.unwrap_or(config.listen);
-        config.upstream_url = self.upstream.clone().or(config.upstream_url);
-        config.page = self.page.clone().or(config.page);
-        config.admission.local = self.local.then_some(true).or(config.admission.local);
-        Ok((config, environment))
+/// All that is wrong with settings, in sentences.
+fn problems(settings: &Result<(Config, Environment), Vec<String>>) -> Vec<String> {
+    match settings {
+        Ok((config, environment)) => {
+            objections(config, environment).iter().map(StartError::to_string).collect()
+        }
+        Err(problems) => problems.clone(),
     }
 }
 
 async fn serve(read: impl Fn() -> Result<(Config, Environment), Vec<String>>, bell: Bell) -> ExitCode {
-    let (config, environment) = match read() {
-        Ok(settings) => settings,
-        Err(problems) => return fail_all(&problems),
-    };
+    let settings = read();
+    let problems = problems(&settings);
+    let Ok((config, environment)) = settings else { return fail_all(&problems) };
+    if !problems.is_empty() {
+        return fail_all(&problems);
+    }
     provide_for(config.limits.calls);
     let knocks = match Knocks::hear() {
         Ok(knocks) => knocks,
         Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),
     };
-    let problems: Vec<_> = objections(&config, &environment).iter().map(StartError::to_string).collect();
-    if !problems.is_empty() {
-        return fail_all(&problems);
-    }
     let server = match Server::open(config, &environment).await {
         Ok(server) => server,
         Err(error) => return fail(&error, ExitCode::FAILURE),
@@ -249,27 +238,13 @@ fn print_ticket(ticket: Result<String, MintError>) -> ExitCode {
     }
 }
 
-fn check(settings: Result<Config, Vec<String>>, environment: &Environment) -> ExitCode {
-    let problems = match settings {
-        Ok(config) => objections(&config, environment).iter().map(StartError::to_string).collect(),
-        Err(problems) => problems,
-    };
+fn check(settings: &Result<(Config, Environment), Vec<String>>) -> ExitCode {
+    let problems = problems(settings);
     if !problems.is_empty() {
         return fail_all(&problems);
     }
     let written = writeln!(io::stdout(), "the settings are all right");
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The settings, with the secrets that they name put into the environment.
-fn settings(
-    file: Option<&Path>,
-    environment: &mut Environment,
-    lookup: Lookup<'_>,
-) -> Result<Config, Vec<String>> {
-    let config = read(file)?;
-    environment.learn(config.secret_names(), lookup);
-    Ok(config)
 }
 
 /// The settings; without a file, the defaults.

@@ -98,6 +98,30 @@ async fn everything_wrong_with_the_settings_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn what_the_environment_and_the_command_line_lack_is_said_at_once_too() {
+    let folder = Folder::new("objections");
+    let tool = "[[tools]]\nname = \"a\"\ndescription = \"b\"\nurl = \"https://a.example\"\nsecret_env = \"A_SECRET\"\n";
+    let config = folder.file("vivavoce.toml", tool);
+    for command in ["check", "serve"] {
+        let words =
+            [command, "--config", config.to_str().unwrap(), "--page", "/nowhere", "--listen", "0.0.0.0:0"];
+        let mut program = vivavoce(&words);
+        program.env("REDIS_URL", "http://nowhere").env("A_SECRET", "short");
+        let done = patiently(program.output()).await.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        for words in [
+            "REDIS_URL is no address",
+            "A_SECRET of 16 bytes",
+            "\"/nowhere\" is not there",
+            "without admission",
+        ] {
+            assert!(said.contains(words), "{command}: {words} is not in {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn good_settings_are_said_to_be_good() {
     let folder = Folder::new("good");
     let config = folder.file("vivavoce.toml", "[gemini]\nvoice = \"Puck\"\n");
