@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tracing::Instrument;
 use vivavoce_gemini::{Behavior, FunctionDeclaration, Scheduling};
 use vivavoce_session::{Job, Shown, Tool, ToolOutcome, Tools};
 use vivavoce_wire::message::{FromProxy, ToolState};
@@ -143,13 +144,14 @@ impl Errands {
         let key = job.key.clone();
         let webhook = self.toolbox.hooks.get(&job.name).map(|hook| Arc::clone(&hook.webhook));
         let (visitor, notes) = (self.visitor.clone(), self.notes.clone());
-        let task = self.done.spawn(async move {
+        let errand = async move {
             let outcome = match webhook {
                 Some(webhook) => run(&webhook, &job, &visitor, &notes).await,
                 None => ToolOutcome::Error(format!("{} is not there any more.", job.name)),
             };
             (job.key, outcome)
-        });
+        };
+        let task = self.done.spawn(errand.in_current_span());
         self.running.insert(key, task);
     }
 
@@ -169,12 +171,13 @@ impl Errands {
         }
         let shown = Shown { id: id.clone(), name: name.clone(), state: *state, sequence };
         let (notes, before) = (self.notes.clone(), self.note.take());
-        self.note = Some(tokio::spawn(async move {
+        let note = async move {
             if let Some(before) = before {
                 let _ = before.await;
             }
             notes.shown(shown).await;
-        }));
+        };
+        self.note = Some(tokio::spawn(note.in_current_span()));
     }
 
     /// The next job that is done.

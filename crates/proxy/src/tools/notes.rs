@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 use vivavoce_gemini::Object;
 use vivavoce_session::{Begun, Job, Shown, TOOL_MEMORY, ToolOutcome};
 use vivavoce_wire::message::ToolState;
@@ -74,7 +75,6 @@ impl Notes {
         // A registry that is away stops no tool.
         if !matches!(timeout(MOST_WRITING, written).await, Ok(Ok(()))) {
             tracing::warn!(
-                call = self.call,
                 tool = job.name,
                 "the registry is away: a tool that runs now would be run again if this process died"
             );
@@ -84,9 +84,12 @@ impl Notes {
     /// This came of it. The model does not wait until that is written.
     pub(super) fn ends(&self, job: &Job, outcome: &ToolOutcome) {
         let (notes, key, text) = (self.clone(), job.key.clone(), text(&Note::of(job, Some(outcome))));
-        tokio::spawn(
-            async move { notes.told(notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await) },
-        );
+        let note = async move {
+            told(notes.store.note(&notes.call, &key, &text, TOOL_MEMORY).await);
+            // The process waits for whoever holds it.
+            drop(notes);
+        };
+        tokio::spawn(note.in_current_span());
     }
 
     /// The page was told this.
@@ -95,21 +98,17 @@ impl Notes {
         let stay = if state.is_end() { TOOL_MEMORY } else { LONGEST_OPEN };
         let key = format!("shown:{id}");
         let text = text(&ShownNote { shown: id, name, state, sequence });
-        self.told(self.store.note(&self.call, &key, &text, stay).await);
+        told(self.store.note(&self.call, &key, &text, stay).await);
     }
 
     /// It was broken off: who asks for the same wants it done.
     pub(super) fn strike(&self, key: &str) {
         let (notes, key) = (self.clone(), key.to_owned());
-        tokio::spawn(async move { notes.told(notes.store.strike(&notes.call, &key).await) });
-    }
-
-    /// The registry heard what came of a tool, or not. As it wants the whole of the notes, so does the task that tells it, and
-    /// the process waits for that.
-    fn told(&self, answer: Result<(), Away>) {
-        if let Err(away) = answer {
-            tracing::debug!(call = self.call, %away, "the registry is away: what came of a tool is not written");
-        }
+        let note = async move {
+            told(notes.store.strike(&notes.call, &key).await);
+            drop(notes);
+        };
+        tokio::spawn(note.in_current_span());
     }
 
     /// What came of a job that another proxy began, if that is written.
@@ -173,6 +172,13 @@ async fn read(store: &dyn Store, call: &str) -> Result<Written, Away> {
     // In the order in which the page was told.
     written.shown.sort_by_key(|shown| shown.sequence);
     Ok(written)
+}
+
+/// The registry heard what came of a tool, or not.
+fn told(answer: Result<(), Away>) {
+    if let Err(away) = answer {
+        tracing::debug!(%away, "the registry is away: what came of a tool is not written");
+    }
 }
 
 fn text(note: &impl Serialize) -> String {

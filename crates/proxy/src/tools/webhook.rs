@@ -82,7 +82,7 @@ impl Webhook {
                 Err(_elapsed) => ("it did not answer in time".to_owned(), true, true),
             };
             // Not what it was asked, nor what it said.
-            tracing::warn!(call = visitor.call, tool = job.name, why = words, tried, "a tool failed");
+            tracing::warn!(tool = job.name, why = words, tried, "a tool failed");
             if !passes || tried == self.retries {
                 let sentence = sentence(&job.name, &words);
                 return if is_late { ToolOutcome::Timeout(sentence) } else { ToolOutcome::Error(sentence) };
