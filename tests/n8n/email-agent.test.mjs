@@ -140,7 +140,7 @@ test('a call sends nothing that the person forbids', { timeout: 30_000 }, async 
 })
 
 test('the model is told in words that the signature is wrong', { timeout: 30_000 }, async t => {
-  process.env.EMAIL_TOOL_SECRET = 'another'
+  process.env.EMAIL_TOOL_SECRET = 'another long random text'
   t.after(() => { process.env.EMAIL_TOOL_SECRET = SECRET })
   await fails(t, 'email-agent', /send_email failed: it answered with the error 401\./)
 })
