@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vivavoce_gemini::{Modality, ModalityTokenCount, ServerContent, UsageMetadata};
 use vivavoce_session::RelayInput;
-use vivavoce_wire::{Code, Trouble};
+use vivavoce_wire::{Code, MODEL_RATE_HZ, Trouble};
 
 /// What a user may use from one midnight to the next, by UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -214,7 +214,6 @@ impl Ledger {
 const DAY_S: u64 = 24 * 60 * 60;
 /// As Gemini counts sound (<https://ai.google.dev/gemini-api/docs/live-api/best-practices>).
 const SOUND_TOKENS_A_SECOND: f64 = 25.0;
-const MODEL_RATE_HZ: u32 = 24_000;
 /// A day's accounts are needed on that day, which is over by then on every clock.
 const KEPT: Duration = Duration::from_secs(2 * DAY_S);
 

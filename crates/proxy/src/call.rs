@@ -80,9 +80,9 @@ pub(crate) struct Call {
     /// Until when this call's time is on it.
     paid_until: Instant,
     began: Instant,
-    /// Whether a phone was told that somebody listens, and whether it was told that we or the service failed.
+    /// Whether a phone was told that somebody listens, and whether it was told of trouble that is worth another try.
     was_up: bool,
-    is_our_fault: bool,
+    is_excused: bool,
     alarm: Alarm,
     /// Who is to be asked what has happened.
     list: List,
@@ -147,14 +147,14 @@ impl Call {
             paid_until: Instant::now(),
             began: Instant::now(),
             was_up: false,
-            is_our_fault: false,
+            is_excused: false,
             alarm: Alarm::default(),
             list: List::new(),
             manner: (false, false),
         }
     }
 
-    /// Runs the call to its end, on the thread of its desk; says whether that came before anybody listened, and not by the phone's doing.
+    /// Runs the call to its end, on the thread of its desk; says whether that came before anybody listened, and is worth another try.
     pub(crate) async fn run(mut self: Box<Self>, first: Box<Entrance>) -> bool {
         let mut bells = Bells::new();
         let mut input = self.enters(first);
@@ -183,7 +183,7 @@ impl Call {
             let _ = timeout(LAST_BILL, budget.settle(SystemTime::now())).await;
         }
         self.entry.end().await;
-        self.is_our_fault && !self.was_up
+        self.is_excused && !self.was_up
     }
 
     fn handle(&mut self, input: RelayInput) {

@@ -318,7 +318,7 @@ struct Stay {
 }
 
 impl Stay {
-    /// The call is over; whether it ended before it began, and not by the caller's doing.
+    /// The call is over; whether it ended before it began, and is worth another try.
     async fn ends(self, house: &House, came_to_nothing: bool) {
         drop(self.room);
         if let Some((ticket, attempt)) = self.ticket.filter(|_| came_to_nothing) {

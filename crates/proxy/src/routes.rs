@@ -76,8 +76,7 @@ async fn ws(State(house): State<Arc<House>>, mut request: Request) -> Response {
         }
     };
     let rules = house.rules();
-    let connected = connect(&house, &rules, &request);
-    let (connected, crowded) = match connected {
+    let (connected, crowded) = match connect(&house, &rules, &request) {
         Ok(connected) => (connected, None),
         Err(trouble) => (None, Some(trouble.into())),
     };

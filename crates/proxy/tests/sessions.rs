@@ -433,6 +433,19 @@ async fn a_ticket_is_used_by_one_who_leaves_before_anybody_answers() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_used_by_a_call_that_the_service_will_never_take() {
+    let upstream = simulator("[keys]\nrefuse = { code = 1008, reason = \"API key not valid.\" }").await;
+    let proxy = within(environment(), |config| config.upstream_url = Some(format!("ws://{upstream}"))).await;
+    let ticket = ticket(&proxy, 7).await;
+    let mut phone = knocks(&proxy, Some(PAGE), json!({ "ticket": ticket })).await;
+    assert_trouble(phone.wait_end().await, Code::ServiceKey, "key");
+    patiently(async { while !get(proxy.operators, "/metrics").await.contains("vivavoce_calls 0\n") {} })
+        .await;
+    let mut phone = knocks(&proxy, Some(PAGE), json!({ "ticket": ticket })).await;
+    assert_trouble(phone.wait_end().await, Code::NotAdmitted, "opens one only");
+}
+
+#[tokio::test]
 async fn refresh_secrets_are_worth_nothing_once_their_bot_has_another_token() {
     let redis = Redis::start().await;
     let shared = || Environment { redis_url: Some(redis.url()), ..environment() };

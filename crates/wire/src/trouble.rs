@@ -110,32 +110,6 @@ impl Code {
         Self::Unknown,
     ];
 
-    /// Whether the service or the proxy failed, and not the caller.
-    pub const fn is_our_fault(self) -> bool {
-        match self {
-            Self::ServiceUnreachable
-            | Self::ServiceKey
-            | Self::ServiceSetup
-            | Self::ServiceQuota
-            | Self::ServiceFailed
-            | Self::Unavailable
-            | Self::GoingAway
-            | Self::Internal => true,
-            Self::BadMessage
-            | Self::BadSubprotocol
-            | Self::TooLarge
-            | Self::OutOfOrder
-            | Self::HelloTimeout
-            | Self::NotAdmitted
-            | Self::NotAllowed
-            | Self::NoSuchCall
-            | Self::TakenOver
-            | Self::Limited
-            | Self::TooSlow
-            | Self::Unknown => false,
-        }
-    }
-
     /// The code as it stands on the wire.
     pub const fn name(self) -> &'static str {
         match self {

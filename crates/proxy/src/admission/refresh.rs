@@ -44,7 +44,9 @@ pub(crate) async fn find(store: &dyn Store, secret: &str, now: u64) -> Result<Op
         let is_ended = store.withdraw(&ended(&pass), FOREVER).await?.is_some();
         return Ok(Some(pass).filter(|pass| !is_ended && pass.until > now));
     }
-    if let Some(pass) = read(store, &spent(secret)).await? {
+    if let Some(pass) = read(store, &spent(secret)).await?
+        && store.withdraw(&ended(&pass), FOREVER).await?.is_none()
+    {
         tracing::warn!("a refresh secret came again after its time: all that came of the same opening end");
         store.deposit(&ended(&pass), "", pass.left(now)).await?;
     }

@@ -79,7 +79,7 @@ impl Call {
             FromProxy::Error { error } => {
                 tracing::info!(code = error.code.name(), "telling the phone of trouble");
                 self.house.metrics.refuse(error.code.name());
-                self.is_our_fault |= error.code.is_our_fault();
+                self.is_excused |= error.code.is_retryable();
             }
             FromProxy::Ready(_) => self.was_up = true,
             FromProxy::Activity { speaking: true } => self.awaited.speech_begins(),
