@@ -27,7 +27,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tracing::Instrument;
 use vivavoce_gemini::{Behavior, FunctionDeclaration, Scheduling};
 use vivavoce_session::{Job, Shown, Tool, ToolOutcome, Tools};
-use vivavoce_wire::message::{FromProxy, ToolState};
+use vivavoce_wire::FromProxy;
 use way::Way;
 use webhook::Webhook;
 
@@ -165,11 +165,7 @@ impl Errands {
 
     /// The page is told of a function call: that there is one, and how it ends, is written down, one after the other.
     pub(crate) fn shown(&mut self, message: &FromProxy, sequence: Option<u32>) {
-        let (FromProxy::Tool { id, name, state, .. }, Some(sequence)) = (message, sequence) else { return };
-        if *state != ToolState::Called && !state.is_end() {
-            return;
-        }
-        let shown = Shown { id: id.clone(), name: name.clone(), state: *state, sequence };
+        let Some(shown) = Shown::of(message, sequence) else { return };
         let (notes, before) = (self.notes.clone(), self.note.take());
         let note = async move {
             if let Some(before) = before {

@@ -89,6 +89,17 @@ pub struct Shown {
     pub sequence: u32,
 }
 
+impl Shown {
+    /// What another process has to know of a message to the page, should this one die; none of most.
+    pub fn of(message: &FromProxy, sequence: Option<u32>) -> Option<Self> {
+        let FromProxy::Tool { id, name, state, .. } = message else { return None };
+        let is_noted = *state == ToolState::Called || state.is_end();
+        // What has no number is told to nobody who comes again.
+        let sequence = sequence.filter(|_| is_noted)?;
+        Some(Self { id: id.clone(), name: name.clone(), state: *state, sequence })
+    }
+}
+
 /// What came of a function.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolOutcome {
@@ -101,20 +112,21 @@ pub enum ToolOutcome {
 }
 
 impl ToolOutcome {
-    /// What a page is told of it.
-    const fn state(&self) -> ToolState {
+    /// How a call ends by it.
+    const fn how(&self) -> ToolEnd {
         match self {
-            Self::Result(_) => ToolState::Done,
-            Self::Error(_) | Self::Timeout(_) => ToolState::Failed,
+            Self::Result(_) => ToolEnd::Result,
+            Self::Error(_) => ToolEnd::Error,
+            Self::Timeout(_) => ToolEnd::Timeout,
         }
     }
 
-    /// How a call ends by it, and what the model is told.
+    /// The same, and what the model is told.
     fn end(self) -> (ToolEnd, Object) {
+        let how = self.how();
         match self {
-            Self::Result(response) => (ToolEnd::Result, response),
-            Self::Error(sentence) => (ToolEnd::Error, error(sentence)),
-            Self::Timeout(sentence) => (ToolEnd::Timeout, error(sentence)),
+            Self::Result(response) => (how, response),
+            Self::Error(sentence) | Self::Timeout(sentence) => (how, error(sentence)),
         }
     }
 }
@@ -136,6 +148,13 @@ pub enum ToolEnd {
     Cancelled,
     /// The service's connection was lost with it.
     Orphaned,
+}
+
+impl ToolEnd {
+    /// What a page is told of one that was answered.
+    fn state(self) -> ToolState {
+        if self == Self::Result { ToolState::Done } else { ToolState::Failed }
+    }
 }
 
 /// One call that the model made.
@@ -239,7 +258,7 @@ impl Ledger {
             let outcome = begun.and_then(|begun| begun.outcome.as_ref());
             let end = match (state.is_end(), outcome) {
                 (true, _) => state,
-                (false, Some(outcome)) => outcome.state(),
+                (false, Some(outcome)) => outcome.how().state(),
                 // Whether it is done or not, nobody waits for it.
                 (false, None) => ToolState::Cancelled,
             };
@@ -537,8 +556,7 @@ impl Ledger {
         let call = &mut self.calls[at];
         if core::mem::take(&mut call.is_open) {
             let answer = call.answer(response.clone());
-            let state = if how == ToolEnd::Result { ToolState::Done } else { ToolState::Failed };
-            let (shown, name) = (shown(call, state), call.name.clone());
+            let (shown, name) = (shown(call, how.state()), call.name.clone());
             self.wishes.push_back(Wish::Answer(answer));
             self.wishes.push_back(Wish::Show(shown));
             self.ends(&name, how);

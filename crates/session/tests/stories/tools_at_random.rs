@@ -199,11 +199,8 @@ impl Life {
     }
 
     fn shows(&mut self, message: FromProxy, sequence: u32) {
-        if let FromProxy::Tool { id, name, state, .. } = &message
-            && (*state == ToolState::Called || state.is_end())
-        {
-            let (id, name, state) = (id.clone(), name.clone(), *state);
-            self.noted.insert(id.clone(), Shown { id, name, state, sequence });
+        if let Some(shown) = Shown::of(&message, Some(sequence)) {
+            self.noted.insert(shown.id.clone(), shown);
         }
         self.shown.push((message, sequence));
     }

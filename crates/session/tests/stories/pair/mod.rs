@@ -20,7 +20,7 @@ use vivavoce_session::{
     Begun, Client, ClientConfig, ClientEvent, ClientInput, ClientOutput, Door, DoorInput, DoorOutput,
     Earlier, Job, Moment, Relay, RelayConfig, RelayInput, RelayOutput, Shown, ToolEnd, Tools,
 };
-use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, ToolState, Upstream};
+use vivavoce_wire::message::{FromClient, FromProxy, Hello, Mode, Resume, Upstream};
 use vivavoce_wire::trouble::{Code, Trouble};
 
 /// Everything of one call.
@@ -251,12 +251,10 @@ impl Pair {
 
     /// What the page is told of a function call is written down for the next proxy.
     fn notes_shown(&mut self, message: &FromProxy, sequence: Option<u32>) {
-        let FromProxy::Tool { id, name, state, .. } = message else { return };
-        if *state == ToolState::Called || state.is_end() {
-            let (id, name, sequence) = (id.clone(), name.clone(), sequence.unwrap_or_default());
-            let shown = &mut self.earlier.get_or_insert_default().shown;
-            shown.retain(|other| other.id != id);
-            shown.push(Shown { id, name, state: *state, sequence });
+        if let Some(shown) = Shown::of(message, sequence) {
+            let all = &mut self.earlier.get_or_insert_default().shown;
+            all.retain(|other| other.id != shown.id);
+            all.push(shown);
         }
     }
 
