@@ -38,15 +38,8 @@ struct Tally {
 
 /// Makes the calls and says in JSON what they cost.
 pub async fn run(plan: Plan) -> io::Result<String> {
-    let tally = Rc::new(Tally {
-        origin: Instant::now(),
-        dialect: plan.dialect,
-        is_on: Cell::new(false),
-        has_ended: Cell::new(false),
-        due: Cell::new(0),
-        answered: Cell::new(0),
-        trips_us: RefCell::default(),
-    });
+    rehearse(&plan).await?;
+    let tally = Rc::new(Tally::new(plan.dialect));
     let before = watch::usage(&plan.watched);
     let mut lines = Vec::with_capacity(plan.calls);
     for _ in 0..plan.calls {
@@ -72,6 +65,28 @@ pub async fn run(plan: Plan) -> io::Result<String> {
     let hung_up = lines.iter().filter(|line| line.ear.is_finished()).count();
     sleep(LATEST_ANSWER).await;
     Ok(tally.report(&plan, lasted, hung_up, [before, first, last]))
+}
+
+/// Has a few calls made that talk until each was answered, and end: what a proxy reads of its own program for the first of all calls is no
+/// call's memory.
+async fn rehearse(plan: &Plan) -> io::Result<()> {
+    let tally = Rc::new(Tally::new(plan.dialect));
+    let mut talks = Vec::with_capacity(REHEARSALS);
+    for _ in 0..REHEARSALS {
+        let line = connect(plan.dialect, plan.port, &tally).await?;
+        talks.push(tokio::task::spawn_local(talk(line, Duration::ZERO, true, Rc::clone(&tally))));
+    }
+    while tally.answered.get() < REHEARSALS as u64 * ANSWERS_EACH && talks.iter().any(|talk| !talk.is_finished()) {
+        sleep(FRAME).await;
+    }
+    tally.has_ended.set(true);
+    for talk in talks {
+        let mut line = talk.await.map_err(io::Error::other)?;
+        // One that hung up already has nothing to end.
+        let _ = line.mouth.say(CLOSE, &[&NORMAL.to_be_bytes()]).await;
+        let _ = timeout(LATEST_ANSWER, line.ear).await;
+    }
+    Ok(())
 }
 
 /// A line on which somebody listens.
@@ -168,6 +183,18 @@ async fn talk(mut line: Line, phase: Duration, speaks: bool, tally: Rc<Tally>) -
 }
 
 impl Tally {
+    fn new(dialect: Dialect) -> Self {
+        Self {
+            origin: Instant::now(),
+            dialect,
+            is_on: Cell::new(false),
+            has_ended: Cell::new(false),
+            due: Cell::new(0),
+            answered: Cell::new(0),
+            trips_us: RefCell::default(),
+        }
+    }
+
     fn report(
         &self,
         plan: &Plan,
@@ -197,6 +224,11 @@ impl Tally {
     }
 }
 
+/// Calls before those that are measured, for each thread of a proxy some; and what they hear.
+const REHEARSALS: usize = 8;
+const ANSWERS_EACH: u64 = 25;
+/// How a call ends that needs no reason (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
 /// How often a microphone speaks.
 const FRAME: Duration = Duration::from_millis(20);
 /// How often one that is muted looks whether it is over.

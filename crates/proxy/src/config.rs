@@ -138,6 +138,10 @@ pub struct Limits {
     pub bytes_per_s: u32,
     /// Connections at one time from one address.
     pub connections_per_address: u32,
+    /// Connections at one time that are in no call.
+    pub connections: u32,
+    /// Those among them, at one time, that may become calls and have yet to say hello.
+    pub unintroduced: u32,
     /// Calls at one time of one user with a ticket.
     pub calls_per_user: u32,
     /// What a user with a ticket may use in a day.
@@ -188,6 +192,7 @@ impl Config {
             ("trusted_hops", keep(&mut self.trusted_hops, &running.trusted_hops)),
             ("page", keep(&mut self.page, &running.page)),
             ("upstream.url", keep(&mut self.upstream_url, &running.upstream_url)),
+            ("limits.connections", keep(&mut self.limits.connections, &running.limits.connections)),
             ("cluster.listen", keep(&mut self.cluster.listen, &running.cluster.listen)),
             ("cluster.address", keep(&mut self.cluster.address, &running.cluster.address)),
             ("admin.listen", keep(&mut self.admin, &running.admin)),
@@ -386,16 +391,24 @@ impl Limits {
             connections_per_address: document
                 .take(table, "connections_per_address", whole(1..=100_000))
                 .unwrap_or(default.connections_per_address),
+            connections: document
+                .take(table, "connections", whole(16..=100_000))
+                .unwrap_or(default.connections),
+            unintroduced: document
+                .take(table, "unintroduced", whole(1..=100_000))
+                .unwrap_or(default.unintroduced),
             calls_per_user: document
                 .take(table, "calls_per_user", whole(1..=100_000))
                 .unwrap_or(default.calls_per_user),
             daily: Daily {
                 time: document
-                    .take(table, "minutes_per_day", whole(1..=24 * 60))
-                    .map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+                    .take(table, "minutes_per_day", whole(0..=24 * 60))
+                    .map_or(default.daily.time, |minutes| {
+                        any(minutes).map(|minutes| Duration::from_secs(minutes * 60))
+                    }),
                 micros: document
-                    .take(table, "cost_per_day", number(0.001..=1_000_000.0))
-                    .map(|cost| (cost * 1e6).round() as u64),
+                    .take(table, "cost_per_day", number(0.0..=1_000_000.0))
+                    .map_or(default.daily.micros, |cost| any((cost * 1e6).round() as u64)),
             },
             drain,
         };
@@ -450,8 +463,10 @@ impl Default for Limits {
             frames_per_s: 300,
             bytes_per_s: 500_000,
             connections_per_address: 200,
+            connections: 4_096,
+            unintroduced: 1_024,
             calls_per_user: 3,
-            daily: Daily::default(),
+            daily: Daily { time: Some(Duration::from_secs(2 * 60 * 60)), micros: Some(5_000_000) },
             drain: Duration::from_secs(20),
         }
     }
@@ -472,6 +487,11 @@ impl Default for Cluster {
     fn default() -> Self {
         Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), address: None }
     }
+}
+
+/// Zero sets no bound.
+fn any(most: impl Into<u64>) -> Option<u64> {
+    Some(most.into()).filter(|&most| most > 0)
 }
 
 /// Where to listen.

@@ -1,12 +1,14 @@
 //! Open files: each call has two sockets, and who waits at the door has one.
 
+use crate::config::Limits;
+
 /// Sees to it that so many calls can have their files, as far as the system lets it; else says how many can.
 #[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "the limit stays as it is"))]
-pub(crate) fn provide_for(calls: u32) {
+pub(crate) fn provide_for(limits: &Limits) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        let wanted = wanted(calls);
+        let (calls, wanted) = (limits.calls, wanted(limits));
         let mut limit = getrlimit(Resource::Nofile);
         let is_enough = |most: Option<u64>| most.is_none_or(|most| most >= wanted);
         if !is_enough(limit.current) {
@@ -25,14 +27,20 @@ pub(crate) fn provide_for(calls: u32) {
     }
 }
 
-/// Both sockets of each call; and all that wait at the doors, which are at most some thousands, with what the program itself has open.
+/// Both sockets of each call, all that wait at the doors and in the hall, and what the program itself has open.
 #[cfg(target_os = "linux")]
-fn wanted(calls: u32) -> u64 {
-    u64::from(calls) * 2 + AT_THE_DOORS
+fn wanted(limits: &Limits) -> u64 {
+    let Limits { calls, connections, unintroduced, .. } = *limits;
+    u64::from(calls) * 2 + u64::from(connections) * DOORS + u64::from(unintroduced) + OURS
 }
 
+/// The public door and the cluster's; operators are few.
 #[cfg(target_os = "linux")]
-const AT_THE_DOORS: u64 = 8_192;
+const DOORS: u64 = 2;
+
+/// Listeners, reactors, the log, requests to webhooks.
+#[cfg(target_os = "linux")]
+const OURS: u64 = 1_024;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -41,9 +49,10 @@ mod tests {
 
     #[test]
     fn as_many_as_are_wanted_and_allowed_may_be_open() {
-        provide_for(10);
+        let few = Limits { calls: 10, ..Limits::default() };
+        provide_for(&few);
         let limit = getrlimit(Resource::Nofile);
         let most = limit.maximum.unwrap_or(u64::MAX);
-        assert!(limit.current.unwrap_or(u64::MAX) >= most.min(wanted(10)));
+        assert!(limit.current.unwrap_or(u64::MAX) >= most.min(wanted(&few)));
     }
 }

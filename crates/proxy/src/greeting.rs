@@ -90,17 +90,17 @@ async fn greet(
     phone: &mut Phone,
     closes: impl Future<Output = ()>,
 ) -> Greeted {
-    let Ok(_place) = Arc::clone(&house.hall).try_acquire_owned() else {
+    let (most, deadline, most_deep) = {
+        let rules = house.rules();
+        (rules.limits().unintroduced, rules.limits().hello_deadline, rules.limits().json_depth)
+    };
+    let Some(_place) = house.hall.take(most) else {
         return Greeted::SentAway(busy().into());
     };
     let mut closes = pin!(closes);
     let (mut pass, mut refusal) = (Pass::Secret, None);
     let began = Instant::now();
     let now = || Moment::after_origin(began.elapsed());
-    let (deadline, most_deep) = {
-        let rules = house.rules();
-        (rules.limits().hello_deadline, rules.limits().json_depth)
-    };
     let mut door = Door::new(deadline, now());
     loop {
         let input = match door.poll() {

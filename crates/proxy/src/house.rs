@@ -9,7 +9,7 @@ use crate::rooms::Rooms;
 use crate::rules::Rules;
 use crate::store::Store;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use vivavoce_wire::message::Upstream;
 
 /// Settings and counters that every call looks at.
@@ -19,9 +19,9 @@ pub(crate) struct House {
     pub(crate) service: Address,
     /// Who answers, for people.
     pub(crate) upstream: Upstream,
-    /// One room a call, and one permit for each who has yet to say hello.
+    /// One room a call, and one for each who has yet to say hello.
     pub(crate) rooms: Arc<Rooms>,
-    pub(crate) hall: Arc<Semaphore>,
+    pub(crate) hall: Arc<Rooms>,
     /// Connections of each address.
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) calls: Calls,
@@ -49,7 +49,7 @@ impl House {
             service,
             upstream,
             rooms: Arc::default(),
-            hall: Arc::new(Semaphore::new(MOST_IN_THE_HALL)),
+            hall: Arc::default(),
             addresses: Arc::default(),
             calls: Calls::default(),
             desks: Desks::open(),
@@ -76,6 +76,3 @@ pub(crate) async fn going_down(shutdown: &mut watch::Receiver<bool>) {
     // A house that is gone went down, too.
     let _ = shutdown.wait_for(|&down| down).await;
 }
-
-/// Sockets that have yet to say hello: more come at once only when a network is back for many.
-const MOST_IN_THE_HALL: usize = 1_024;

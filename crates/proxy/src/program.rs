@@ -103,7 +103,7 @@ async fn serve(read: impl Fn() -> Result<(Config, Environment), Vec<String>>, be
     if !problems.is_empty() {
         return fail_all(&problems);
     }
-    provide_for(config.limits.calls);
+    provide_for(&config.limits);
     let knocks = match Knocks::hear() {
         Ok(knocks) => knocks,
         Err(error) => return fail(&format_args!("cannot hear signals: {error}"), ExitCode::FAILURE),

@@ -211,7 +211,7 @@ async fn accept(listener: TcpListener, router: axum::Router, house: Arc<House>, 
         Guests::All(addresses) => (addresses, false),
         Guests::Ours => (None, true),
     };
-    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let connections = Arc::new(Semaphore::new(house.rules().limits().connections as usize));
     let refused = Arc::new(Semaphore::new(MOST_REFUSED));
     loop {
         let permit = Arc::clone(&connections).acquire_owned().await;
@@ -442,9 +442,6 @@ const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: applica
 
 /// Those of crowded addresses that are told so at one time.
 const MOST_REFUSED: usize = 64;
-
-/// Those that are no calls yet, well below the usual limit of open files.
-const MOST_CONNECTIONS: usize = 4_096;
 
 /// One that takes nothing for this long takes nothing any more.
 const UNTAKEN: Duration = Duration::from_secs(30);

@@ -4,10 +4,13 @@
 
 mod stage;
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 use stage::redis::Redis;
 use stage::{Phone, Proxy, assert_trouble, frame, get_with, patiently, simulator};
 use std::process::Command;
+use tokio::net::TcpStream;
 use vivavoce_proxy::config::Config;
 use vivavoce_proxy::environment::Environment;
 use vivavoce_wire::Code;
@@ -86,6 +89,49 @@ async fn an_address_has_so_many_connections_and_no_more() {
         .await;
     first.say(r#"{"type":"bye"}"#).await;
     first.wait_close().await;
+}
+
+#[tokio::test]
+async fn so_many_may_be_about_to_say_hello_and_one_more_is_told_that_lines_are_busy() {
+    let proxy = proxy(|config| config.limits.unintroduced = 2).await;
+    let mut callers = [Phone::call(&proxy).await, Phone::call(&proxy).await, Phone::call(&proxy).await];
+    let [first, second, third] = &mut callers;
+    // Whoever comes last to their place.
+    let (trouble, place) = tokio::select! {
+        trouble = first.wait_end() => (trouble, 1),
+        trouble = second.wait_end() => (trouble, 2),
+        trouble = third.wait_end() => (trouble, 0),
+    };
+    assert_trouble(trouble, Code::Limited, "All lines are busy");
+    callers[place].say(r#"{"type":"hello","audio":{"rate_hz":16000}}"#).await;
+    callers[place].wait_ready().await;
+    Phone::introduced(&proxy).await.wait_ready().await;
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_at_the_door_waits_until_one_who_is_silent_has_had_their_time() {
+    let proxy = proxy(|config| {
+        config.limits.connections = 16;
+        config.limits.header_deadline = Duration::from_millis(1_000);
+    })
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        silent.push(TcpStream::connect(proxy.address).await.unwrap());
+    }
+    let hung_up = poll_fn(|context| {
+        let has_ended = silent.iter().any(|stream| stream.poll_read_ready(context).is_ready());
+        if has_ended { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let asked = get_with(proxy.address, "/healthz", "");
+    tokio::pin!(asked);
+    tokio::select! {
+        biased;
+        () = hung_up => {}
+        answer = &mut asked => panic!("there was a place for them: {answer}"),
+    }
+    let answer = asked.await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 // ---- Of one user, over all proxies.

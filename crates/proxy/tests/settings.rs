@@ -61,6 +61,17 @@ fn settings_are_taken_from_the_file() {
 }
 
 #[test]
+fn a_user_s_day_is_bounded_unless_that_is_switched_off() {
+    let day = |toml| Config::parse(toml).unwrap().limits.daily;
+    let usual = day("");
+    assert!(usual.time.is_some() && usual.micros.is_some());
+    let free = day("[limits]\nminutes_per_day = 0\ncost_per_day = 0");
+    assert_eq!((free.time, free.micros), (None, None));
+    let other = day("[limits]\nminutes_per_day = 7\ncost_per_day = 0.25");
+    assert_eq!((other.time.map(|time| time.as_secs()), other.micros), (Some(420), Some(250_000)));
+}
+
+#[test]
 fn issuers_are_taken_with_one_key_each() {
     let start = "[[admission.issuers]]\nissuer = \"i\"\naudience = \"a\"\n";
     for (rest, key) in [
