@@ -76,7 +76,9 @@ async fn rehearse(plan: &Plan) -> io::Result<()> {
         let line = connect(plan.dialect, plan.port, &tally).await?;
         talks.push(tokio::task::spawn_local(talk(line, Duration::ZERO, true, Rc::clone(&tally))));
     }
-    while tally.answered.get() < REHEARSALS as u64 * ANSWERS_EACH && talks.iter().any(|talk| !talk.is_finished()) {
+    while tally.answered.get() < REHEARSALS as u64 * ANSWERS_EACH
+        && talks.iter().any(|talk| !talk.is_finished())
+    {
         sleep(FRAME).await;
     }
     tally.has_ended.set(true);
