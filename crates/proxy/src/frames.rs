@@ -150,6 +150,11 @@ impl Reader {
         core::mem::replace(&mut self.read, 0)
     }
 
+    /// Whether more came than was read, if not a whole message.
+    pub(crate) const fn has_more(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
     /// Keeps what came before anybody reads.
     pub(crate) fn keep(&mut self, came: &[u8]) {
         self.rest.extend_from_slice(came);

@@ -36,6 +36,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Content> Line<S, M> {
         self.try_to_write();
     }
 
+    /// Sends a message with what follows it at once: with the next [`Self::send`] or [`Self::poll_write`], whichever comes first.
+    pub(crate) fn hold(&mut self, message: M) {
+        self.outbox.push(message);
+    }
+
+    /// Whether more came than was read, if not a whole message.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.socket.has_more()
+    }
+
     /// The next message that comes.
     ///
     /// # Errors

@@ -84,7 +84,7 @@ async fn converse(house: &House, mut phone: Phone, mut link: Link) {
                 Event::Binary(bytes) => {
                     // A proxy sends nothing else that is binary.
                     if let Ok(frame) = AudioFrame::decode(bytes) {
-                        phone.send_audio(frame);
+                        phone.send_audio(frame, link.has_more());
                     }
                     continue;
                 }

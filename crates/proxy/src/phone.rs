@@ -136,9 +136,15 @@ impl Phone {
         self.line.send(Message::Text(text).into());
     }
 
-    /// Sends a piece of the model's voice.
-    pub(crate) fn send_audio(&mut self, frame: AudioFrame) {
-        self.line.send(Frame::Audio(frame));
+    /// Sends a piece of the model's voice, with the next one where that is known to be there.
+    pub(crate) fn send_audio(&mut self, frame: AudioFrame, has_next: bool) {
+        let frame = Frame::Audio(frame);
+        if has_next { self.line.hold(frame) } else { self.line.send(frame) }
+    }
+
+    /// Whether more came from it than was heard.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.line.has_more()
     }
 
     /// Says goodbye after everything that waits.

@@ -96,12 +96,17 @@ impl Service {
         self.push(Message::Text(message.encode()))
     }
 
-    /// Sends 16 kHz PCM.
+    /// Sends 16 kHz PCM, with the next where that is known to be there.
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn send_audio(&mut self, pcm: Bytes) -> Result<(), RelayInput> {
-        self.push(Said::Speech(pcm))
+    pub(crate) fn send_audio(&mut self, pcm: Bytes, has_next: bool) -> Result<(), RelayInput> {
+        if has_next { self.link.hold(Said::Speech(pcm)).map_err(gone) } else { self.push(Said::Speech(pcm)) }
+    }
+
+    /// Whether more came from it than was heard.
+    pub(crate) fn has_more(&self) -> bool {
+        self.link.has_more()
     }
 
     /// Hangs up; the task ends when the service knows.

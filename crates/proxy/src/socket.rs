@@ -66,6 +66,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.reader.take_read()
     }
 
+    /// Whether more came than was read, if not a whole message.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.reader.has_more()
+    }
+
     /// The next message. A ping was answered, and a goodbye too, when it is given.
     ///
     /// # Errors

@@ -95,7 +95,8 @@ impl Call {
         if let Some(waited) = self.awaited.sounds(frame.epoch) {
             self.house.metrics.first_audio.took(waited);
         }
-        self.tell_phone(|phone| phone.send_audio(frame));
+        let has_next = self.service.as_ref().is_some_and(Service::has_more);
+        self.tell_phone(|phone| phone.send_audio(frame, has_next));
     }
 
     fn close_phone(&mut self, code: u16, reason: &str) {
@@ -171,10 +172,11 @@ impl Call {
 
     fn speak(&mut self, pcm: Bytes, rate_hz: u32) {
         self.has_relayed = true;
+        let has_next = self.phone.as_ref().is_some_and(Phone::has_more);
         let (service, mut failure) = (&mut self.service, None);
         let pushed = self.uplink.push(pcm, rate_hz, &mut |pcm| {
             if failure.is_none() {
-                failure = service.as_mut().and_then(|service| service.send_audio(pcm).err());
+                failure = service.as_mut().and_then(|service| service.send_audio(pcm, has_next).err());
             }
         });
         if pushed.is_err() {
@@ -191,7 +193,7 @@ impl Call {
         let mut rest = None;
         self.uplink.flush(&mut |pcm| rest = Some(pcm));
         if let Some(pcm) = rest {
-            self.tell_service(|service| service.send_audio(pcm));
+            self.tell_service(|service| service.send_audio(pcm, false));
         }
     }
 
