@@ -49,7 +49,6 @@ pub(crate) struct Call {
     secret: Option<String>,
     /// What outlives this process, and what comes of keeping it.
     entry: Arc<Entry>,
-    keeper: Keeper,
     reports: Reports,
     /// Where the next phones come from.
     phones: mpsc::Receiver<Box<Entrance>>,
@@ -126,7 +125,6 @@ impl Call {
             phone: None,
             entering: None,
             secret: None,
-            keeper: Keeper::of(Arc::clone(&entry), budget.clone()),
             entry,
             reports,
             phones,
@@ -156,6 +154,8 @@ impl Call {
 
     /// Runs the call to its end, on the thread of its desk; says whether that came before anybody listened, and is worth another try.
     pub(crate) async fn run(mut self: Box<Self>, first: Box<Entrance>) -> bool {
+        // Here, for what it writes down is told to this thread.
+        let keeper = Keeper::of(Arc::clone(&self.entry), self.budget.clone());
         let mut bells = Bells::new();
         let mut input = self.enters(first);
         loop {
@@ -177,7 +177,7 @@ impl Call {
         self.house.calls.end(&self.id);
         self.hang_up();
         self.part();
-        drop(self.keeper);
+        drop(keeper);
         if let Some(budget) = &self.budget {
             // A registry that is away is no reason to hold a call that is over.
             let _ = timeout(LAST_BILL, budget.settle(SystemTime::now())).await;

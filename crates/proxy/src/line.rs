@@ -144,3 +144,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Content> Line<S, M> {
         self.socket.into_inner()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+mod tests {
+    use super::*;
+    use crate::frames::End;
+    use core::pin::pin;
+    use tokio::io::{AsyncReadExt as _, ReadBuf, duplex};
+
+    #[tokio::test]
+    async fn what_is_held_goes_with_what_follows_or_when_the_line_is_asked() {
+        let (ours, mut theirs) = duplex(100);
+        let mut line = Line::new(Socket::new(ours, &[], End::Server, 100), Outbox::new());
+        let context = &mut Context::from_waker(Waker::noop());
+        line.hold(Message::Text("a".into()));
+        line.hold(Message::Text("b".into()));
+        let came = &mut [0; 9];
+        assert!(pin!(&mut theirs).poll_read(context, &mut ReadBuf::new(came)).is_pending());
+        assert!(line.has_unsent() && line.stuck_until(Duration::ZERO).is_none(), "nobody refused it");
+        line.send(Message::Text("c".into()));
+        theirs.read_exact(came).await.unwrap();
+        assert_eq!(came, b"\x81\x01a\x81\x01b\x81\x01c");
+        line.hold(Message::Text("d".into()));
+        assert!(line.poll_write(context).is_ready() && !line.has_unsent());
+        theirs.read_exact(&mut came[..3]).await.unwrap();
+        assert_eq!(&came[..3], b"\x81\x01d");
+    }
+}
