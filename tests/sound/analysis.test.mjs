@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compare } from './comparison.mjs'
-import { clickLevel, clicks, gaps, pitch } from './flaw.mjs'
+import { clickLevel, clicks, gaps, pitch, pitchRatio } from './flaw.mjs'
 import { findIn } from './fourier.mjs'
 import { concat, decibels, highPass, resample, rms, shifted, tone } from './signal.mjs'
 import { decodeWav, encodeWav } from './wav.mjs'
@@ -95,6 +95,22 @@ test('names the pitch of a tone and of a voice with overtones', () => {
     assert.ok(Math.abs(pitch(voice, RATE) / frequency - 1) < 0.005, `${pitch(voice, RATE)} Hz for ${frequency}`)
   }
   assert.equal(pitch(Float32Array.from({ length: RATE }, gauss), RATE), undefined)
+})
+
+test('tells how much higher one is than the other, although pieces are missing', () => {
+  // A voice that glides from 100 to 200 Hz, with three overtones.
+  const gliding = times => Float32Array.from({ length: 2 * RATE }, (_, i) => {
+    const phase = 2 * Math.PI * times * (100 * i / RATE + 25 * (i / RATE) ** 2)
+    return [1, 2, 3, 4].reduce((sum, n) => sum + Math.sin(n * phase) / n, 0) / 4
+  })
+  const said = gliding(1)
+  for (const times of [1, 1.01, 0.95]) {
+    const heard = gliding(times)
+    for (let hole = 0; hole < heard.length; hole += 0.3 * RATE) heard.fill(0, hole, hole + 0.03 * RATE)
+    const ratio = pitchRatio(said, heard, RATE)
+    assert.ok(Math.abs(ratio / times - 1) < 0.003, `${ratio} for ${times}`)
+  }
+  assert.equal(pitchRatio(said, new Float32Array(said.length), RATE), undefined)
 })
 
 test('keeps a tone when it changes the rate', () => {

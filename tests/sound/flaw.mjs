@@ -72,6 +72,23 @@ export function pitch(samples, rate) {
   return found.sort((a, b) => a - b)[found.length >> 1]
 }
 
+/**
+ * How much higher `heard` is than `said` (laid over it sample by sample): the median over the frames that have a pitch in both. A piece
+ * that is missing or torn spoils its own frames alone.
+ * `undefined` where no frame has one in both.
+ */
+export function pitchRatio(said, heard, rate) {
+  const length = Math.round(0.05 * rate)
+  const [loud, loudly] = [rms(said), rms(heard)]
+  const found = []
+  for (let start = 0; start + 2 * length <= Math.min(said.length, heard.length); start += length) {
+    if (rms(said, start, start + length) < loud / 2 || rms(heard, start, start + length) < loudly / 2) continue
+    const [there, here] = [said, heard].map(samples => framePitch(samples, start, length, rate))
+    if (there && here) found.push(here / there)
+  }
+  return found.sort((a, b) => a - b)[found.length >> 1]
+}
+
 /** How loud it is both before and after a millisecond: the edge of a pause is not within a sound. */
 function sounding(samples, start, step) {
   const reach = 10 * step
