@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { handbook, load, nginx, service, villains, vivavoce } from '../bench/proxy/peers.mjs'
+import { handbook, load, nginx, pipe, service, villains, vivavoce } from '../bench/proxy/peers.mjs'
 import { lines } from '../bench/table.mjs'
 import { ask, find, ROOT, run } from './child.mjs'
 import { setup } from './setup.mjs'
 import { Obstacle, step, telling } from './step.mjs'
 
-const HELP = `npm run bench:proxy [-- --quick] [--calls 200,400,800] [--idle 1000,10000] [--peers vivavoce,nginx,handbook]
+const HELP = `npm run bench:proxy [-- --quick] [--calls 200,400,800] [--idle 1000,10000] [--peers vivavoce,nginx,pipe,handbook]
                        [--rounds 3] [--seconds 15] [--handle-ms 1000] [--instructions] [--hostile 1000] [--json]
 
   --quick         one short round of few calls: for a look, and for tests
@@ -222,6 +222,7 @@ const SIEGE = [
 const PEERS = {
   vivavoce: { open: vivavoce, dialect: 'vivavoce' },
   nginx: { open: nginx, dialect: 'gemini' },
+  pipe: { open: pipe, dialect: 'gemini' },
   handbook: { open: handbook, dialect: 'handbook' },
 }
 

@@ -36,6 +36,9 @@ export async function nginx(upstream) {
 export const handbook = (upstream) =>
   opened([process.execPath, join(ROOT, 'bench', 'proxy', 'handbook.mjs'), `ws://127.0.0.1:${upstream}/ws`])
 
+/** What no proxy goes below: bytes from one socket to the other. */
+export const pipe = (upstream) => opened([LOAD, 'pipe', String(upstream)])
+
 /** The service at the other end of all of them. */
 export const service = (handle_ms) => opened([LOAD, 'service', '0', String(handle_ms)])
 

@@ -4,10 +4,11 @@
 //!   mark, and gives a handle every `HANDLE_MS` (0: at the setup only);
 //! - `talk DIALECT PORT CALLS SECONDS PID…`: so many calls that speak, and what they cost the processes named;
 //! - `idle DIALECT PORT CALLS SECONDS PID…`: so many calls that are muted;
+//! - `pipe UPSTREAM_PORT`: a proxy that passes bytes on and does nothing else;
 //! - `hostile PORT SOCKETS SECONDS [MISDEED]`: so many sockets that mean harm.
 //!
 //! The modules: `socket` (WebSocket frames on a plain socket, with nothing around them), `dialect` (what is said in
-//! them), `mark` (how an answer is told from all others), `service`, `caller`, `hostile`, `watch` (what processes use).
+//! them), `mark` (how an answer is told from all others), `service`, `pipe`, `caller`, `hostile`, `watch` (what processes use).
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod caller;
 mod dialect;
 mod hostile;
 mod mark;
+mod pipe;
 mod service;
 mod socket;
 mod watch;
@@ -42,6 +44,7 @@ async fn act(words: &[String]) -> io::Result<()> {
             let handle_every = Duration::from_millis(number(2)?);
             service::serve(u16::try_from(number(1)?).map_err(|_| misread())?, handle_every).await
         }
+        Some("pipe") => pipe::serve(u16::try_from(number(1)?).map_err(|_| misread())?),
         Some("hostile") => {
             let port = u16::try_from(number(1)?).map_err(|_| misread())?;
             let sockets = usize::try_from(number(2)?).map_err(|_| misread())?;
@@ -75,6 +78,6 @@ async fn act(words: &[String]) -> io::Result<()> {
 
 fn misread() -> io::Error {
     io::Error::other(
-        "expected service PORT HANDLE_MS, talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…, or hostile PORT SOCKETS SECONDS [MISDEED]",
+        "expected service PORT HANDLE_MS, pipe UPSTREAM_PORT, talk|idle vivavoce|gemini|handbook PORT CALLS SECONDS PID…, or hostile PORT SOCKETS SECONDS [MISDEED]",
     )
 }
