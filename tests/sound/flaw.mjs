@@ -78,10 +78,10 @@ export function pitch(samples, rate) {
  * `undefined` where no frame has one in both.
  */
 export function pitchRatio(said, heard, rate) {
-  const length = Math.round(0.05 * rate)
-  const [loud, loudly] = [rms(said), rms(heard)]
+  const [length, both] = [Math.round(0.05 * rate), Math.min(said.length, heard.length)]
+  const [loud, loudly] = [rms(said, 0, both), rms(heard, 0, both)]
   const found = []
-  for (let start = 0; start + 2 * length <= Math.min(said.length, heard.length); start += length) {
+  for (let start = 0; start + 2 * length <= both; start += length) {
     if (rms(said, start, start + length) < loud / 2 || rms(heard, start, start + length) < loudly / 2) continue
     const [there, here] = [said, heard].map(samples => framePitch(samples, start, length, rate))
     if (there && here) found.push(here / there)
