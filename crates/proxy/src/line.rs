@@ -32,13 +32,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Content> Line<S, M> {
 
     /// Sends a message as soon as it can be.
     pub(crate) fn send(&mut self, message: M) {
-        self.outbox.push(message);
-        self.try_to_write();
+        self.send_with(message, false);
     }
 
-    /// Sends a message with what follows it at once: with the next [`Self::send`] or [`Self::poll_write`], whichever comes first.
-    pub(crate) fn hold(&mut self, message: M) {
+    /// Sends a message, where `has_next` with what is sent next: at the latest when [`Self::poll_write`] is asked.
+    pub(crate) fn send_with(&mut self, message: M, has_next: bool) {
         self.outbox.push(message);
+        if !has_next {
+            self.try_to_write();
+        }
     }
 
     /// Whether more came than was read, if not a whole message.
@@ -158,15 +160,15 @@ mod tests {
         let (ours, mut theirs) = duplex(100);
         let mut line = Line::new(Socket::new(ours, &[], End::Server, 100), Outbox::new());
         let context = &mut Context::from_waker(Waker::noop());
-        line.hold(Message::Text("a".into()));
-        line.hold(Message::Text("b".into()));
+        line.send_with(Message::Text("a".into()), true);
+        line.send_with(Message::Text("b".into()), true);
         let came = &mut [0; 9];
         assert!(pin!(&mut theirs).poll_read(context, &mut ReadBuf::new(came)).is_pending());
         assert!(line.has_unsent() && line.stuck_until(Duration::ZERO).is_none(), "nobody refused it");
         line.send(Message::Text("c".into()));
         theirs.read_exact(came).await.unwrap();
         assert_eq!(came, b"\x81\x01a\x81\x01b\x81\x01c");
-        line.hold(Message::Text("d".into()));
+        line.send_with(Message::Text("d".into()), true);
         assert!(line.poll_write(context).is_ready() && !line.has_unsent());
         theirs.read_exact(&mut came[..3]).await.unwrap();
         assert_eq!(&came[..3], b"\x81\x01d");

@@ -194,33 +194,29 @@ impl Link {
     /// # Errors
     /// More is unsent than one thing can lead to: how the link counts as closed.
     pub(crate) fn send(&mut self, said: impl Into<Said>) -> Result<(), Closed> {
-        self.push(said.into(), Line::send)
+        self.send_with(said.into(), false)
     }
 
-    /// Sends a frame with the next one, or when the link is asked for something.
+    /// Sends a frame, where `has_next` with what is sent next: at the latest when the link is asked for something.
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub(crate) fn hold(&mut self, said: Said) -> Result<(), Closed> {
-        self.push(said, Line::hold)
-    }
-
-    /// Whether more came than was read, if not a whole frame.
-    pub(crate) fn has_more(&self) -> bool {
-        self.line().is_some_and(Line::has_more)
-    }
-
-    fn push(&mut self, said: Said, onto: fn(&mut Line<Stream, Said>, Said)) -> Result<(), Closed> {
+    pub(crate) fn send_with(&mut self, said: Said, has_next: bool) -> Result<(), Closed> {
         if self.unsent() >= MOST_WAITING {
             return Err(Closed { code: 1006, reason: "it took nothing for too long".to_owned() });
         }
         match &mut self.stage {
             Stage::Connecting(_, _, outbox) => outbox.push(said),
-            Stage::Open(line) => onto(line, said),
+            Stage::Open(line) => line.send_with(said, has_next),
             // Why it is over was said.
             Stage::Over(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether more came than was read, if not a whole frame.
+    pub(crate) fn has_more(&self) -> bool {
+        self.line().is_some_and(Line::has_more)
     }
 
     fn line(&self) -> Option<&Line<Stream, Said>> {

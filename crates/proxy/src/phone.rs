@@ -138,8 +138,7 @@ impl Phone {
 
     /// Sends a piece of the model's voice, with the next one where that is known to be there.
     pub(crate) fn send_audio(&mut self, frame: AudioFrame, has_next: bool) {
-        let frame = Frame::Audio(frame);
-        if has_next { self.line.hold(frame) } else { self.line.send(frame) }
+        self.line.send_with(Frame::Audio(frame), has_next);
     }
 
     /// Whether more came from it than was heard.

@@ -101,7 +101,7 @@ impl Service {
     /// # Errors
     /// As for [`Self::send`].
     pub(crate) fn send_audio(&mut self, pcm: Bytes, has_next: bool) -> Result<(), RelayInput> {
-        if has_next { self.link.hold(Said::Speech(pcm)).map_err(gone) } else { self.push(Said::Speech(pcm)) }
+        self.link.send_with(Said::Speech(pcm), has_next).map_err(gone)
     }
 
     /// Whether more came from it than was heard.
