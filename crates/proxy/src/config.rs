@@ -138,9 +138,9 @@ pub struct Limits {
     pub bytes_per_s: u32,
     /// Connections at one time from one address.
     pub connections_per_address: u32,
-    /// Connections at one time that are in no call.
+    /// Connections at one time that are neither in a call nor about to say hello, at each door.
     pub connections: u32,
-    /// Those among them, at one time, that may become calls and have yet to say hello.
+    /// Callers at one time who have yet to say hello.
     pub unintroduced: u32,
     /// Calls at one time of one user with a ticket.
     pub calls_per_user: u32,
@@ -363,15 +363,15 @@ impl Limits {
         let longest = time("longest_ms", 0..=MOST_MS, default.longest);
         let idle = time("idle_ms", 0..=MOST_MS, default.idle);
         let drain = time("drain_ms", 0..=600_000, default.drain);
+        let calls_in_all = document.take(table, "calls_in_all", whole(1..=10_000_000));
+        let mut count = |key, range, default| document.take(table, key, whole(range)).unwrap_or(default);
         let limits = Self {
-            calls: document.take(table, "calls", whole(1..=100_000)).unwrap_or(default.calls),
-            calls_in_all: document.take(table, "calls_in_all", whole(1..=10_000_000)),
-            max_frame_bytes: document
-                .take(table, "max_frame_bytes", whole(4_096..=1_048_576))
-                .unwrap_or(default.max_frame_bytes),
+            calls: count("calls", 1..=100_000, default.calls),
+            calls_in_all,
+            max_frame_bytes: count("max_frame_bytes", 4_096..=1_048_576, default.max_frame_bytes),
             header_deadline,
             body_deadline,
-            json_depth: document.take(table, "json_depth", whole(4..=128)).unwrap_or(default.json_depth),
+            json_depth: count("json_depth", 4..=128, default.json_depth),
             hello_deadline,
             setup_deadline,
             answer_deadline,
@@ -382,24 +382,16 @@ impl Limits {
             hold,
             longest,
             idle,
-            frames_per_s: document
-                .take(table, "frames_per_s", whole(10..=100_000))
-                .unwrap_or(default.frames_per_s),
-            bytes_per_s: document
-                .take(table, "bytes_per_s", whole(1_000..=100_000_000))
-                .unwrap_or(default.bytes_per_s),
-            connections_per_address: document
-                .take(table, "connections_per_address", whole(1..=100_000))
-                .unwrap_or(default.connections_per_address),
-            connections: document
-                .take(table, "connections", whole(16..=100_000))
-                .unwrap_or(default.connections),
-            unintroduced: document
-                .take(table, "unintroduced", whole(1..=100_000))
-                .unwrap_or(default.unintroduced),
-            calls_per_user: document
-                .take(table, "calls_per_user", whole(1..=100_000))
-                .unwrap_or(default.calls_per_user),
+            frames_per_s: count("frames_per_s", 10..=100_000, default.frames_per_s),
+            bytes_per_s: count("bytes_per_s", 1_000..=100_000_000, default.bytes_per_s),
+            connections_per_address: count(
+                "connections_per_address",
+                1..=100_000,
+                default.connections_per_address,
+            ),
+            connections: count("connections", 16..=100_000, default.connections),
+            unintroduced: count("unintroduced", 1..=100_000, default.unintroduced),
+            calls_per_user: count("calls_per_user", 1..=100_000, default.calls_per_user),
             daily: Daily {
                 time: document
                     .take(table, "minutes_per_day", whole(0..=24 * 60))

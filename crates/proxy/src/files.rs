@@ -8,7 +8,7 @@ pub(crate) fn provide_for(limits: &Limits) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        let (calls, wanted) = (limits.calls, wanted(limits));
+        let wanted = wanted(limits);
         let mut limit = getrlimit(Resource::Nofile);
         let is_enough = |most: Option<u64>| most.is_none_or(|most| most >= wanted);
         if !is_enough(limit.current) {
@@ -20,8 +20,8 @@ pub(crate) fn provide_for(limits: &Limits) {
         if !is_enough(found) {
             let found = found.unwrap_or(u64::MAX);
             tracing::warn!(
-                "{calls} calls take up to {wanted} open files, and there may be {found}: raise that limit (`ulimit -n`, \
-                 LimitNOFILE of systemd), or lower limits.calls"
+                "as many calls and callers as the limits allow take up to {wanted} open files, and there may be {found}: raise \
+                 that limit (`ulimit -n`, LimitNOFILE of systemd), or lower limits.calls and limits.connections"
             );
         }
     }
